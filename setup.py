@@ -1,0 +1,37 @@
+"""Installs the package; `requirements.txt` has the exact versions that the tests ran with."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name='rawtoolbox',
+    version='0.1.0',
+    description='Learned RAW-to-sRGB mapping from pairs that do not line up',
+    long_description=Path(__file__).with_name('README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    python_requires='>=3.11',
+    packages=find_packages(include=['rawtoolbox', 'rawtoolbox.*']),
+    package_data={'rawtoolbox': ['weights/*.safetensors', 'weights/*.json']},
+    install_requires=[
+        'torch>=2.11',
+        'torchvision>=0.26',
+        'numpy>=2.0',
+        'mmengine>=0.10.7',
+        'mmcv-lite>=2.2.0',
+        'opencv-python>=4.10',
+        'rawpy>=0.25',
+        'einops>=0.8',
+        'timm>=1.0.15',
+        'lpips>=0.1.4',
+        'safetensors>=0.5',
+        'scipy>=1.14',
+        'pillow>=11',
+        'scikit-image>=0.25',
+        'scikit-learn>=1.5',
+        'tifffile>=2024.8',
+        'tqdm>=4.66',
+        'matplotlib>=3.9',
+    ],
+)
