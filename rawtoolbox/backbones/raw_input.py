@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from torch import Tensor
+
+from rawtoolbox.ops.checks import check_shape
+
 ZRR_ORDER = ('B', 'Gr', 'R', 'Gb')
 
 
@@ -13,13 +17,14 @@ class RawInput:
     """The input convention of a network.
 
     Attributes:
-        layout: ``'packed'``: four half-size planes; ``'plane_resized'``: each Bayer plane enlarged to full size
-            without regard to its phase, 3 channels, 8 bit (AWNet's demosaicked branch); ``'rgb'``: an sRGB image.
+        layout: ``'packed'``: four half-size planes; ``'plane_resized'``: each Bayer plane enlarged to full
+            size without regard to its phase, 3 channels, 8 bit (AWNet's demosaicked branch); ``'rgb'``: an
+            sRGB image.
         order: Order of the packed planes.
         subtract_black: Whether the black level is subtracted; if not, values are divided by the white level.
         clip: Whether values are clipped to [0, 1]; otherwise below zero only.
         multiple: Height and width of the input must be multiples of this.
-        scale: Output pixels per input pixel.
+        scale: Output pixels per input pixel; below 1 for the coarse levels of PyNET.
     """
 
     layout: Literal['packed', 'plane_resized', 'rgb'] = 'packed'
@@ -27,4 +32,33 @@ class RawInput:
     subtract_black: bool = True
     clip: bool = False
     multiple: int = 1
-    scale: int = 2
+    scale: float = 2
+
+    @property
+    def channels(self) -> int:
+        """Channels of the input: 4 packed planes, or 3."""
+        return 4 if self.layout == 'packed' else 3
+
+    def check(self, raw: Tensor, smallest: int = 1) -> None:
+        """Checks that a tensor is an input of this convention; networks call it first in ``forward``.
+
+        Args:
+            raw: What the network was given.
+            smallest: The least height and width that the network can work on.
+
+        Raises:
+            ValueError: It is not (N, channels, H, W), or H or W is too small or no multiple of ``multiple``.
+        """
+        check_shape(raw, f'N {self.channels} H W', 'raw')
+        height, width = raw.shape[-2:]
+        if min(height, width) < smallest:
+            raise ValueError(
+                f'raw: height and width must be at least {smallest}, found {height}x{width}: '
+                'pad it, or choose a larger crop.'
+            )
+        if height % self.multiple or width % self.multiple:
+            up = [-(-size // self.multiple) * self.multiple for size in (height, width)]
+            raise ValueError(
+                f'raw: height and width must be multiples of {self.multiple}, found {height}x{width}: '
+                f'pad it to {up[0]}x{up[1]} and crop the result, or choose another crop size.'
+            )
