@@ -1,0 +1,7 @@
+"""What mmengine's Runner needs beside it."""
+
+from rawtoolbox.engine.checkpoint import PlainCheckpointHook
+from rawtoolbox.engine.hooks import ProgressBarHook, SeedHook, VisualizationHook
+from rawtoolbox.engine.optim import AutocastOptimWrapper
+
+__all__ = ['AutocastOptimWrapper', 'PlainCheckpointHook', 'ProgressBarHook', 'SeedHook', 'VisualizationHook']

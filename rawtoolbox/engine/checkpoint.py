@@ -1,0 +1,230 @@
+"""Checkpoints that hold tensors and plain values only, and are loaded without running code from them."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.hooks import Hook
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import CheckpointLoader, Runner
+from mmengine.runner.checkpoint import weights_to_cpu
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from rawtoolbox.engine.files import atomic_path, sha256
+from rawtoolbox.registry import HOOKS
+
+BACKBONE = 'backbone.'
+ALIGNER = 'aligner.'
+
+
+@CheckpointLoader.register_scheme(prefixes='', force=True)
+def load_local(filename: str, map_location: Any = None) -> dict[str, Any]:
+    """Loads a checkpoint of a training run, or a published one, from a local file.
+
+    Replaces mmengine's loader for local files, which unpickles whatever it is given.
+
+    Args:
+        filename: A ``.pth`` file written by a run, or a ``.safetensors`` file written by ``tools/publish.py``.
+        map_location: As in :func:`torch.load`.
+
+    Returns:
+        A dict with at least ``state_dict`` (names as in the whole model) and ``meta``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged, is something else, or holds more than tensors and plain values.
+    """
+    path = Path(filename).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f'No checkpoint {path}. Look in the work folder for epoch_*.pth or best_*.pth.')
+    if path.suffix == '.safetensors':
+        tensors, meta = load_published(path, map_location)
+        return {'state_dict': {BACKBONE + name: tensor for name, tensor in tensors.items()}, 'meta': meta}
+    try:
+        checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f'{path} is refused: it is no checkpoint of tensors and plain values ({str(error).splitlines()[0]}). '
+            'Loading it could run code. Convert official weights by tools/convert_weights/.'
+        ) from error
+    except (RuntimeError, EOFError) as error:
+        raise ValueError(f'{path} is damaged or no checkpoint: {str(error).splitlines()[0]}. Copy it anew.') from error
+    if not isinstance(checkpoint, Mapping):
+        raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint.')
+    return checkpoint if 'state_dict' in checkpoint else {'state_dict': checkpoint, 'meta': {}}
+
+
+def load_published(path: str | Path, map_location: Any = None) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Loads a published backbone: its tensors and what was written beside them.
+
+    Args:
+        path: A ``.safetensors`` file.
+        map_location: A device, or None for the CPU.
+
+    Returns:
+        Tensors by their name in the backbone, and the metadata (``config``: dict to build the backbone from).
+
+    Raises:
+        ValueError: The file is damaged or of another kind.
+    """
+    try:
+        with safe_open(path, framework='pt', device=str(map_location or 'cpu')) as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f'{path} is damaged or no safetensors file: {error}. Copy it anew.') from error
+    return tensors, {key: json.loads(value) for key, value in metadata.items() if key != 'format'}
+
+
+def publish(checkpoint: str | Path, out: str | Path, backbone: dict[str, Any], extra: dict[str, Any]) -> str:
+    """Writes the backbone of a training checkpoint alone, with its config inside.
+
+    Args:
+        checkpoint: A ``.pth`` file of a training run.
+        out: The ``.safetensors`` file to write.
+        backbone: Plain config of the backbone (``type`` as a string).
+        extra: Other plain values to keep, such as the camera's levels.
+
+    Returns:
+        SHA-256 of the written file.
+
+    Raises:
+        ValueError: The checkpoint has no backbone.
+    """
+    loaded = load_local(str(checkpoint), 'cpu')
+    state = loaded.get('ema_state_dict') or loaded['state_dict']
+    state = {name.removeprefix('module.'): tensor for name, tensor in state.items()}
+    tensors = {name[len(BACKBONE) :]: t.contiguous() for name, t in state.items() if name.startswith(BACKBONE)}
+    if not tensors:
+        raise ValueError(f'{checkpoint} has no weights named {BACKBONE}*: it is no checkpoint of a RawRestorer.')
+    metadata = {key: json.dumps(value) for key, value in {'config': backbone, **extra}.items()}
+    with atomic_path(out) as temporary:
+        save_file(tensors, temporary, metadata)
+    return sha256(out)
+
+
+def check_fits(state: Mapping[str, torch.Tensor], model: torch.nn.Module, only: str, what: str) -> None:
+    """Checks that the weights under a prefix are exactly those that the model has there.
+
+    Args:
+        state: Loaded weights.
+        model: The model that is to take them.
+        only: Prefix of the names compared, such as ``'backbone.'``.
+        what: How the message calls the weights.
+
+    Raises:
+        ValueError: Names or shapes differ; the message lists some of them.
+    """
+    have = {name: tuple(t.shape) for name, t in state.items() if name.startswith(only)}
+    want = {name: tuple(t.shape) for name, t in model.state_dict().items() if name.startswith(only)}
+    if have == want:
+        return
+    missing, unexpected = sorted(want.keys() - have.keys()), sorted(have.keys() - want.keys())
+    shapes = [f'{n} {have[n]} instead of {want[n]}' for n in sorted(have.keys() & want.keys()) if have[n] != want[n]]
+    parts = [
+        f'{len(names)} {kind} ({", ".join(names[:3])}{", ..." if len(names) > 3 else ""})'
+        for kind, names in (('missing', missing), ('unexpected', unexpected), ('of another shape', shapes))
+        if names
+    ]
+    raise ValueError(f'{what} belong to another network: {"; ".join(parts)}. Check that config and checkpoint match.')
+
+
+def to_plain(value: Any) -> Any:
+    """Turns a checkpoint's content into tensors and plain values, which load with ``weights_only=True``."""
+    if isinstance(value, HistoryBuffer):
+        log, count = value.data
+        return {
+            'history': torch.as_tensor(np.asarray(log, np.float64)),
+            'count': torch.as_tensor(np.asarray(count, np.float64)),
+            'max_length': value.max_length,
+        }
+    if isinstance(value, Mapping):
+        return {key: to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(to_plain(item) for item in value) if type(value) in (list, tuple) else list(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return torch.as_tensor(value)
+    return value
+
+
+def restore_history(scalars: Mapping[str, Any]) -> dict[str, HistoryBuffer]:
+    """The logged scalars of a message hub from what :func:`to_plain` made of them."""
+    return {
+        name: HistoryBuffer(value['history'].cpu().numpy(), value['count'].cpu().numpy(), value['max_length'])
+        for name, value in scalars.items()
+    }
+
+
+@HOOKS.register_module()
+class PlainCheckpointHook(Hook):
+    """Keeps checkpoints free of pickled objects, tied to their own folder, and of the right network.
+
+    mmengine stores its message hub (objects) and absolute paths in every checkpoint; both are turned into plain
+    values on saving and back on loading, the paths into the folder of the run that loads them, so that resuming
+    in a copy of a work folder never touches the original's files.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        plain = to_plain(checkpoint)
+        checkpoint.clear()
+        checkpoint.update(plain)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        model = getattr(runner.model, 'module', runner.model)
+        state = {name.removeprefix('module.'): t for name, t in checkpoint['state_dict'].items()}
+        check_fits(state, model, BACKBONE, 'The weights')
+        if getattr(model, 'aligner_checkpoint', None):  # the aligner named there stays
+            state = {name: tensor for name, tensor in state.items() if not name.startswith(ALIGNER)}
+        checkpoint['state_dict'] = state
+        hub = checkpoint.get('message_hub')
+        if hub:
+            hub['log_scalars'] = restore_history(hub['log_scalars'])
+            info = hub['runtime_info']
+            for key in [key for key in info if key == 'last_ckpt' or key.startswith('best_ckpt')]:
+                info[key] = str(Path(runner.work_dir) / Path(info[key]).name)
+
+
+def load_aligner(model: torch.nn.Module, path: str | Path) -> str:
+    """Loads the aligner of another training run into a model, for *Align GT with raw*.
+
+    Args:
+        model: A model with an ``aligner``.
+        path: A training checkpoint whose names begin with ``aligner.``.
+
+    Returns:
+        Name and hash of the file, for the results.
+
+    Raises:
+        ValueError: The file holds no such aligner.
+    """
+    state = weights_to_cpu(load_local(str(path), 'cpu')['state_dict'])
+    check_fits(state, model, ALIGNER, f'The weights of the aligner in {path}')
+    weights = {name.removeprefix(ALIGNER): tensor for name, tensor in state.items() if name.startswith(ALIGNER)}
+    model.aligner.load_state_dict(weights)
+    return f'{Path(path).name} sha256:{sha256(path)[:16]}'
+
+
+def latest_checkpoint(work_dir: str | Path) -> Path | None:
+    """The newest checkpoint in a work folder, wherever that folder has been moved to.
+
+    mmengine writes an absolute path into ``last_checkpoint``; only its name counts here.
+    """
+    folder = Path(work_dir)
+    pointer = folder / 'last_checkpoint'
+    if pointer.is_file():
+        named = folder / Path(pointer.read_text().strip()).name
+        if named.is_file():
+            return named
+    found = [*folder.glob('epoch_*.pth'), *folder.glob('iter_*.pth')]
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)
