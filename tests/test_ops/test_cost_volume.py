@@ -1,0 +1,44 @@
+import golden_tools
+import pytest
+import torch
+from torch.autograd import gradcheck
+
+from rawtoolbox.ops.cost_volume import correlation
+
+
+def test_equals_the_official_kernel():
+    golden = golden_tools.load('pwcnet')
+    first, second = golden_tools.inputs(golden, 'corr').values()
+    golden_tools.assert_close(correlation(first, second), torch.from_numpy(golden.arrays['corr.out']))
+
+
+def test_finds_a_shift():
+    first = torch.nn.functional.normalize(torch.randn(1, 16, 12, 14), dim=1)
+    second = torch.roll(first, (2, -1), (2, 3))  # what was at (y, x) is at (y + 2, x - 1)
+    best = correlation(first, second, max_displacement=3)[..., 3:-3, 3:-3].argmax(1)
+    assert (best == (2 + 3) * 7 + (-1 + 3)).all()
+
+
+def test_zero_outside_the_frame():
+    volume = correlation(torch.ones(1, 2, 3, 3), torch.ones(1, 2, 3, 3), max_displacement=1)
+    assert volume[0, :, 0, 0].tolist() == [0, 0, 0, 0, 1, 1, 0, 1, 1]
+
+
+def test_gradient():
+    first, second = (torch.randn(1, 2, 3, 2, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    assert gradcheck(lambda a, b: correlation(a, b, 1), (first, second))
+
+
+def test_exports_and_compiles_to_the_same_numbers():
+    class Correlation(torch.nn.Module):
+        def forward(self, first, second):
+            return correlation(first, second)
+
+    arguments = (torch.randn(1, 4, 6, 5), torch.randn(1, 4, 6, 5))
+    exported = torch.export.export(Correlation(), arguments).module()
+    torch.testing.assert_close(exported(*arguments), correlation(*arguments))
+
+
+def test_shapes_must_agree():
+    with pytest.raises(ValueError, match=r'second: expected the shape \(1 2 4 4\), found \(1 2 4 5\)'):
+        correlation(torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 4, 5))
