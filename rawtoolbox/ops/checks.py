@@ -42,8 +42,8 @@ def check_same_size(first: Tensor, second: Tensor, names: tuple[str, str] = ('fi
     """
     if first.shape[-2:] != second.shape[-2:]:
         raise ValueError(
-            f'{names[0]} is {first.shape[-2]}x{first.shape[-1]} and {names[1]} {second.shape[-2]}x{second.shape[-1]} '
-            'pixels: they must have the same height and width.'
+            f'{names[0]} is {first.shape[-2]}x{first.shape[-1]} and {names[1]} '
+            f'{second.shape[-2]}x{second.shape[-1]} pixels: they must have the same height and width.'
         )
 
 
