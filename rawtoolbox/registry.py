@@ -97,7 +97,11 @@ def _child(name: str, *locations: str) -> Registry:
 def _part(name: str, *locations: str) -> Registry:
     """A registry of parts of a model: a child of MODELS, in a scope of its own."""
     return Registry(
-        name, build_func=build_component, parent=MODELS, scope=name.replace(' ', '_'), locations=list(locations)
+        name,
+        build_func=build_component,
+        parent=MODELS,
+        scope=name.replace(' ', '_'),
+        locations=list(locations),
     )
 
 
@@ -117,7 +121,8 @@ VISUALIZERS = _child('VISUALIZERS', 'rawtoolbox.visualization')
 
 # A child of every other root, or each build would warn that the scope is not found in that tree.
 for _name in (
-    'RUNNERS RUNNER_CONSTRUCTORS LOOPS STRATEGIES DATA_SAMPLERS MODEL_WRAPPERS WEIGHT_INITIALIZERS OPTIMIZERS '
-    'PARAM_SCHEDULERS EVALUATOR TASK_UTILS VISBACKENDS LOG_PROCESSORS INFERENCERS FUNCTIONS'
-).split():
+    *('RUNNERS', 'RUNNER_CONSTRUCTORS', 'LOOPS', 'STRATEGIES', 'DATA_SAMPLERS', 'MODEL_WRAPPERS'),
+    *('WEIGHT_INITIALIZERS', 'OPTIMIZERS', 'PARAM_SCHEDULERS', 'EVALUATOR', 'TASK_UTILS', 'VISBACKENDS'),
+    *('LOG_PROCESSORS', 'INFERENCERS', 'FUNCTIONS'),
+):
     globals()[_name] = _child(_name)

@@ -83,7 +83,8 @@ def check_writable(folder: str | Path) -> None:
         probe.unlink()
     except OSError as error:
         raise type(error)(
-            error.errno, f'The work folder {folder} cannot be written to ({error.strerror}). Name another by --work-dir'
+            error.errno,
+            f'The work folder {folder} cannot be written to ({error.strerror}). Name another by --work-dir',
         ) from error
 
 

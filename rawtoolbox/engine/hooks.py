@@ -45,7 +45,9 @@ class ProgressBarHook(Hook):
     def _open(self, what: str, total: int, done: int = 0) -> None:
         self._close()
         disable = None if is_main_process() else True
-        self.bar = tqdm(desc=what, total=total, initial=done, disable=disable, dynamic_ncols=True, leave=False)
+        self.bar = tqdm(
+            desc=what, total=total, initial=done, disable=disable, dynamic_ncols=True, leave=False
+        )
 
     def _close(self) -> None:
         if self.bar is not None:
@@ -70,7 +72,9 @@ class ProgressBarHook(Hook):
     def before_test_epoch(self, runner: Runner) -> None:
         self._open('test', len(runner.test_dataloader))
 
-    def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+    def after_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
         if self.bar is not None:
             self.bar.update()
 
@@ -103,7 +107,11 @@ class VisualizationHook(Hook):
         self.out_dir = out_dir
 
     def after_test_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: list[dict[str, Any]] | None = None
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: list[dict[str, Any]] | None = None,
     ) -> None:
         if not self.enable or not outputs:
             return
@@ -113,3 +121,27 @@ class VisualizationHook(Hook):
         for index, output in enumerate(outputs):
             if (batch_idx * len(outputs) + index) % self.interval == 0:
                 write_strip(folder / f'{output["name"]}.png', output)
+
+
+@HOOKS.register_module()
+class PredictionWriterHook(Hook):
+    """Writes every predicted image as an 8-bit PNG.
+
+    Args:
+        out_dir: The folder to write to; images keep their names.
+    """
+
+    def __init__(self, out_dir: str) -> None:
+        self.out_dir = Path(out_dir)
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: list[dict[str, Any]] | None = None,
+    ) -> None:
+        from rawtoolbox.visualization import to_image, write_image
+
+        for output in outputs or []:
+            write_image(self.out_dir / f'{output["name"]}.png', to_image(output['pred']))

@@ -1,0 +1,173 @@
+"""From sensor values and photographs to what a network and an aligner take: on the device, batched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import torch
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
+
+from rawtoolbox.backbones.raw_input import RawInput
+from rawtoolbox.ops.augment import dihedral, dihedral_bayer, random_crop_window
+from rawtoolbox.ops.bayer import pack_mosaic, parse_cfa
+from rawtoolbox.ops.checks import check_shape
+from rawtoolbox.ops.coord import batch_coord_maps, pack_coord
+from rawtoolbox.ops.demosaic import demosaic_bilinear, resize_planes
+from rawtoolbox.ops.levels import normalize_levels
+from rawtoolbox.registry import MODELS
+
+Flips = list[tuple[bool, bool, bool]]  # per image: horizontal, vertical, transpose
+
+
+@MODELS.register_module()
+class RawPreprocessor(BaseDataPreprocessor):
+    """Crops, flips, removes the levels, packs, demosaics and locates a batch of raw patches.
+
+    Args:
+        black_level: Sensor value of black: one, or four in the 2x2 order of the CFA.
+        white_level: Sensor value of white. Zurich data set: 63 and 4 * 255 in the official code.
+        cfa: CFA pattern of the mosaics; data sets deliver RGGB.
+        raw_input: The backbone's input convention; filled in by the restorer.
+        crop_size: Side of random training crops in sensor pixels, even; None for whole patches.
+        augment: Training flips and transposition: ``'bayer'`` keeps the mosaic's phase (and moves the target
+            likewise); ``'official'`` flips the packed planes as the official code does, which leaves the red
+            plane one pixel away from the target; None for none.
+        coord: What coordinates tell: ``'patch'``: the place in the patch (released code); ``'frame'``: the place
+            in the sensor's frame where the data set knows it (what the paper means by vignetting).
+        demosaic_border: As in :func:`~rawtoolbox.ops.demosaic.demosaic_bilinear`.
+
+    Raises:
+        ValueError: An argument has none of these values.
+    """
+
+    def __init__(
+        self,
+        black_level: float | Sequence[float] = 63,
+        white_level: float = 1020,
+        cfa: str = 'RGGB',
+        raw_input: RawInput | None = None,
+        crop_size: int | None = None,
+        augment: Literal['bayer', 'official'] | None = None,
+        coord: Literal['patch', 'frame'] = 'patch',
+        demosaic_border: str = 'reflect',
+    ) -> None:
+        super().__init__(non_blocking=True)
+        if augment not in ('bayer', 'official', None):
+            raise ValueError(f"augment is 'bayer', 'official' or None, got {augment!r}.")
+        if coord not in ('patch', 'frame'):
+            raise ValueError(f"coord is 'patch' or 'frame', got {coord!r}.")
+        if crop_size is not None and (crop_size < 16 or crop_size % 2):
+            raise ValueError(f'crop_size must be even and at least 16, got {crop_size}.')
+        if parse_cfa(cfa) != 'RGGB':
+            raise ValueError(f'cfa must be RGGB here, got {cfa!r}: let the data set re-phase its mosaics.')
+        self.black_level = black_level
+        self.white_level = white_level
+        self.raw_input = raw_input or RawInput()
+        self.crop_size = crop_size
+        self.augment = augment
+        self.coord = coord
+        self.demosaic_border = demosaic_border
+
+    def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        """Prepares a collated batch.
+
+        Args:
+            data: ``inputs.mosaic`` (N, 1, H, W) uint16; ``data_samples`` with images (N, 3, sH, sW) uint8 under
+                ``target`` and, where the truth is known, ``aligned`` and ``flow``; ``meta``.
+            training: Whether to crop and flip.
+
+        Returns:
+            ``inputs`` with ``raw``, ``coord``, ``source`` and ``source_coord``, and ``data_samples`` with images in
+            [0, 1]; shapes as in ``docs/design.md``.
+        """
+        data = self.cast_data(data)
+        mosaic = data['inputs']['mosaic'].to(torch.float32)
+        check_shape(mosaic, 'N 1 H W', 'mosaic')
+        samples = dict(data.get('data_samples') or {})
+        images = {
+            key: samples[key].to(torch.float32) / 255 for key in ('target', 'aligned') if key in samples
+        }
+        maps = self._coord_maps(samples.get('meta'), mosaic)
+        if training and self.crop_size:
+            mosaic, maps, images = self._crop(mosaic, maps, images)
+        flips = self._draw_flips(mosaic) if training and self.augment else []
+        if flips and self.augment == 'bayer':
+            mosaic, maps = _flip(dihedral_bayer, mosaic, flips), _flip(dihedral_bayer, maps, flips)
+            images = {
+                key: _flip(dihedral_bayer, image, flips, scale=image.shape[-1] // mosaic.shape[-1])
+                for key, image in images.items()
+            }
+        inputs = self._develop(mosaic, maps)
+        if flips and self.augment == 'official':
+            inputs = {key: _flip(dihedral, value, flips) for key, value in inputs.items()}
+            images = {key: _flip(dihedral, image, flips) for key, image in images.items()}
+        return {'inputs': inputs, 'data_samples': {**samples, **images}}
+
+    def _coord_maps(self, meta: dict[str, Any] | None, mosaic: Tensor) -> Tensor:
+        """Coordinates of the sensor's pixels, (N, 2, H, W)."""
+        count, (height, width) = len(mosaic), mosaic.shape[-2:]
+        origins = torch.zeros(count, 2)
+        frames = torch.tensor([[height, width]]).expand(count, 2)
+        if self.coord == 'frame' and meta is not None:
+            origins, frames = _pairs(meta['origin']), _pairs(meta['frame_size'])
+        return batch_coord_maps(height, width, origins, frames, device=mosaic.device)
+
+    def _crop(
+        self, mosaic: Tensor, maps: Tensor, images: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """The same random window of every image of a sample; windows begin at even sensor pixels."""
+        height, width = mosaic.shape[-2:]
+        windows = [random_crop_window(height, width, self.crop_size) for _ in mosaic]
+        scale = {key: image.shape[-1] // width for key, image in images.items()}
+        cut = {key: _window(image, windows, self.crop_size, scale[key]) for key, image in images.items()}
+        return _window(mosaic, windows, self.crop_size), _window(maps, windows, self.crop_size), cut
+
+    def _draw_flips(self, mosaic: Tensor) -> Flips:
+        """Independent fair draws per image; no transposition where it would change the shape."""
+        draws = torch.rand(len(mosaic), 3) < 0.5
+        if mosaic.shape[-1] != mosaic.shape[-2]:
+            draws[:, 2] = False
+        return [tuple(draw) for draw in draws.tolist()]
+
+    def _develop(self, mosaic: Tensor, maps: Tensor) -> dict[str, Tensor]:
+        """The backbone's input and the aligner's, from sensor values."""
+        linear = normalize_levels(mosaic, self.black_level, self.white_level)
+        source = demosaic_bilinear(linear, border=self.demosaic_border)
+        form = self.raw_input
+        if form.layout == 'packed':
+            plane = linear if form.subtract_black else mosaic / self.white_level
+            raw, coord = pack_mosaic(plane, order=form.order), pack_coord(maps)
+        elif form.layout == 'plane_resized':
+            raw, coord = resize_planes(mosaic), maps
+        else:
+            raise ValueError(f'A backbone that takes {form.layout!r} images cannot be fed from a mosaic.')
+        if form.clip:
+            raw = raw.clamp(max=1)
+        return {'raw': raw, 'coord': coord, 'source': source, 'source_coord': maps}
+
+
+def _flip(transform: Callable[..., Tensor], images: Tensor, flips: Flips, **arguments: int) -> Tensor:
+    return torch.cat(
+        [transform(image[None], *flip, **arguments) for image, flip in zip(images, flips, strict=True)]
+    )
+
+
+def _window(images: Tensor, windows: list[tuple[int, int]], size: int, scale: int = 1) -> Tensor:
+    size = size * scale
+    return torch.stack(
+        [
+            image[..., y * scale : y * scale + size, x * scale : x * scale + size]
+            for image, (y, x) in zip(images, windows, strict=True)
+        ]
+    )
+
+
+def _pairs(values: Any) -> Tensor:
+    """(N, 2) from what collating N pairs of integers gave: two tensors of N, or one (N, 2) tensor."""
+    return (
+        values
+        if isinstance(values, Tensor)
+        else torch.stack([torch.as_tensor(value) for value in values], dim=1)
+    )

@@ -1,0 +1,133 @@
+"""The joint model: a backbone learns from a target that an aligner lines up with the raw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from rawtoolbox.aligners.base import Aligned
+from rawtoolbox.backbones.raw_input import RawInput
+from rawtoolbox.engine.checkpoint import load_aligner
+from rawtoolbox.models.ensemble import ensemble_x8
+from rawtoolbox.ops.colour import gamma_encode
+from rawtoolbox.registry import ALIGNERS, BACKBONES, LOSSES, MODELS, build_component
+
+
+@MODELS.register_module()
+class RawRestorer(BaseModel):
+    """RAW-to-sRGB mapping with inaccurately aligned supervision (Zhang et al., ICCV 2021, Figure 2).
+
+    The aligner, its colour mapper and the losses serve training; a published checkpoint holds the backbone alone.
+
+    Args:
+        backbone: Config of the network that is wanted, from raw to sRGB.
+        aligner: Config of what lines the target up with the raw; None compares with the target as it is.
+        losses: Configs by name; each is logged as ``loss_<name>``. An entry of None is left out.
+        data_preprocessor: Config of the preprocessor; it is told the backbone's input convention.
+        aligner_checkpoint: A training run's checkpoint whose aligner serves *Align GT with raw* instead of the
+            tested checkpoint's own.
+        tta: Whether to predict by the x8 self-ensemble.
+        init_cfg: As mmengine's.
+    """
+
+    def __init__(
+        self,
+        backbone: dict[str, Any],
+        aligner: dict[str, Any] | None = None,
+        losses: dict[str, dict[str, Any] | None] | None = None,
+        data_preprocessor: dict[str, Any] | None = None,
+        aligner_checkpoint: str | None = None,
+        tta: bool = False,
+        init_cfg: dict[str, Any] | None = None,
+    ) -> None:
+        network = BACKBONES.build(backbone)
+        raw_input = getattr(network, 'raw_input', RawInput())
+        preprocessor = build_component(
+            data_preprocessor or {'type': 'RawPreprocessor'}, MODELS, raw_input=raw_input
+        )
+        super().__init__(data_preprocessor=preprocessor, init_cfg=init_cfg)
+        self.backbone = network
+        self.raw_input = raw_input
+        self.aligner = ALIGNERS.build(aligner) if aligner else None
+        self.losses = nn.ModuleDict({name: LOSSES.build(cfg) for name, cfg in (losses or {}).items() if cfg})
+        self.tta = tta
+        self.aligner_checkpoint = aligner_checkpoint
+        self.aligner_id = load_aligner(self, aligner_checkpoint) if aligner_checkpoint else None
+
+    def forward(
+        self, inputs: dict[str, Tensor], data_samples: dict[str, Any] | None = None, mode: str = 'tensor'
+    ) -> Tensor | dict[str, Tensor] | list[dict[str, Any]]:
+        """Runs the backbone, and with it what the mode asks for.
+
+        Args:
+            inputs: ``raw``, ``coord``, ``source``, ``source_coord`` as the preprocessor makes them.
+            data_samples: ``target`` and, where known, the truth.
+            mode: ``'tensor'``: the image (N, 3, sH, sW); ``'loss'``: losses by name; ``'predict'``: one dict an image.
+
+        Raises:
+            ValueError: Another mode.
+        """
+        if mode == 'tensor':
+            return self.backbone(inputs['raw'], inputs['coord'])
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples or {})
+        raise ValueError(f"mode is 'tensor', 'loss' or 'predict', got {mode!r}.")
+
+    def align(self, inputs: dict[str, Tensor], target: Tensor, prediction: Tensor | None) -> Aligned:
+        """The target lined up with the source; without an aligner, as it is."""
+        if self.aligner is None:
+            return Aligned(target, torch.ones_like(target[:, :1]))
+        return self.aligner(inputs['source'], target, inputs['source_coord'], prediction)
+
+    def loss(self, inputs: dict[str, Tensor], data_samples: dict[str, Any]) -> dict[str, Tensor]:
+        """Eq. 11: the backbone's losses against the aligned target, and the colour mapper's own."""
+        prediction = self.backbone(inputs['raw'], inputs['coord'])
+        aligned = self.align(inputs, data_samples['target'], prediction)
+        losses = {
+            f'loss_{name}': loss(prediction, aligned.target, aligned.mask)
+            for name, loss in self.losses.items()
+        }
+        if self.aligner is not None:
+            losses |= self.aligner.loss(aligned)
+        return losses
+
+    def predict(self, inputs: dict[str, Tensor], data_samples: dict[str, Any]) -> list[dict[str, Any]]:
+        """Predicted images with everything that metrics and pictures compare them to, one dict an image."""
+        if self.tta:
+            pred = ensemble_x8(self.backbone, inputs['raw'], inputs['source_coord'], self.raw_input)
+        else:
+            pred = self.backbone(inputs['raw'], inputs['coord'])
+        pred = pred.float().clamp(0, 1)
+        batch = {'pred': pred, 'baseline': gamma_encode(inputs['source']).clamp(0, 1)}
+        if 'target' in data_samples:
+            batch |= self._references(inputs, data_samples, pred)
+        names = data_samples.get('meta', {}).get('name') or [str(index) for index in range(len(pred))]
+        return [
+            {
+                'name': str(name),
+                'aligner': self.aligner_id,
+                **{k: v[i] for k, v in batch.items() if v is not None},
+            }
+            for i, name in enumerate(names)
+        ]
+
+    def _references(
+        self, inputs: dict[str, Tensor], data_samples: dict[str, Any], pred: Tensor
+    ) -> dict[str, Tensor | None]:
+        """The target, the aligned target and, where the data set knows it, the truth."""
+        batch = {'target': data_samples['target']}
+        if self.aligner is not None:
+            aligned = self.align(inputs, data_samples['target'], pred)
+            batch |= {
+                'aligned_target': aligned.target,
+                'aligned_mask': aligned.mask,
+                'flow': aligned.flow,
+                'mapped': aligned.mapped,
+            }
+        truth = {'exact_target': 'aligned', 'true_flow': 'flow', 'flow_valid': 'flow_valid'}
+        return batch | {name: data_samples.get(key) for name, key in truth.items()}

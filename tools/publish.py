@@ -1,0 +1,38 @@
+"""Publishes the backbone of a training checkpoint alone: safetensors, with its config inside.
+
+python tools/publish.py configs/gcm_liteisp_zrr.py work_dirs/gcm_liteisp_zrr/epoch_100.pth liteisp_zrr.safetensors
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from rawtoolbox.engine.checkpoint import publish
+from rawtoolbox.engine.cli import run_cli
+from rawtoolbox.engine.config import load_config, plain_config
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config that the checkpoint was trained with')
+    parser.add_argument('checkpoint', help='.pth of a training run')
+    parser.add_argument('out', help='.safetensors to write')
+    args = parser.parse_args()
+    if Path(args.out).suffix != '.safetensors':
+        raise ValueError(f'{args.out}: a published file ends in .safetensors.')
+    config = load_config(args.config)
+    preprocessor = plain_config(config.model.get('data_preprocessor') or {})
+    digest = publish(
+        args.checkpoint, args.out, plain_config(config.model.backbone), {'preprocessor': preprocessor}
+    )
+    print(f'{args.out}  sha256 {digest}')
+
+
+if __name__ == '__main__':
+    run_cli(main)
