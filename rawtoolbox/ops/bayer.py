@@ -61,8 +61,8 @@ def pack_mosaic(mosaic: Tensor, cfa: str = 'RGGB', order: Sequence[str] = ('B', 
         mosaic: (N, 1, H, W) of any type; H and W even.
         cfa: CFA pattern of the mosaic.
         order: Order of the planes, a permutation of R, Gr, Gb, B. The default is that of the networks of the
-            Zurich data set (official code of PyNET, AWNet, MW-ISPNet and LiteISPNet, which name the greens the
-            other way round).
+            Zurich data set (official code of PyNET, AWNet, MW-ISPNet and LiteISPNet, which name the greens
+            the other way round).
 
     Returns:
         (N, 4, H/2, W/2).

@@ -58,7 +58,7 @@ def backward_warp(image: Tensor, flow: Tensor, scaling: Scaling = 'pixel') -> tu
     pixels = F.pad(image.to(torch.promote_types(image.dtype, flow.dtype)), (2, 2, 2, 2)).flatten(2)
 
     def at(dy: int, dx: int) -> Tensor:
-        return pixels.gather(2, corner + (dy * stride + dx)).view(image.shape)
+        return pixels[..., dy * stride + dx :].gather(2, corner).view(image.shape)
 
     upper = torch.lerp(at(0, 0), at(0, 1), part_x.to(pixels))
     lower = torch.lerp(at(1, 0), at(1, 1), part_x.to(pixels))
