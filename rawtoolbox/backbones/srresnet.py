@@ -1,0 +1,90 @@
+"""SRResNet for raw super-resolution: zoom-learn-zoom's generator, as Zhang et al. (ICCV 2021) train it on SR-RAW."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import Tensor, nn
+
+from rawtoolbox.backbones.raw_input import RawInput
+from rawtoolbox.registry import BACKBONES
+
+
+class ResidualBlock(nn.Module):
+    """A 4x4 and a 3x3 convolution around an identity.
+
+    The even kernel pads one pixel before and two after, as TensorFlow's "SAME" does and released weights expect.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.ZeroPad2d((1, 2, 1, 2)),
+            nn.Conv2d(width, width, 4, bias=False),
+            nn.InstanceNorm2d(width, affine=True),
+            nn.PReLU(width),
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.InstanceNorm2d(width, affine=True),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+class UpsampleTwice(nn.Sequential):
+    """Doubles height and width by a strided transposed convolution."""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, channels, 3, padding=1),
+            nn.ConvTranspose2d(channels, channels, 3, stride=2, padding=1, output_padding=1),
+            nn.PReLU(channels),
+        )
+
+
+@BACKBONES.register_module()
+class SRResNet(nn.Module):
+    """SRResNet of the paper's experiments on SR-RAW (section 4.3, table 2).
+
+    It follows the generator of zoom-learn-zoom (Zhang et al., CVPR 2019) rather than SRGAN's; instance
+    normalisation stands for a batch normalisation that used batch statistics at test time. Facts from
+    cszhilu1998/RAW-to-sRGB, ``models/srrawjoint_model.py``. The output is linear, not clipped.
+
+    Args:
+        scale: Output pixels per mosaic pixel, 1, 2 or 4: the output is twice that times the packed input.
+        width: Channels of the residual blocks; four times as many while enlarging.
+        blocks: Number of residual blocks.
+
+    Raises:
+        ValueError: ``scale`` is none of these.
+    """
+
+    raw_input = RawInput(order=('R', 'Gr', 'B', 'Gb'), scale=8)
+
+    def __init__(self, scale: int = 4, width: int = 64, blocks: int = 16) -> None:
+        super().__init__()
+        stages = {1: 1, 2: 2, 4: 3}.get(scale)
+        if stages is None:
+            raise ValueError(f'scale: expected 1, 2 or 4 (output pixels per mosaic pixel), found {scale}.')
+        self.raw_input = replace(self.raw_input, scale=2 * scale)
+        channels = 4 * width
+        self.head = nn.Sequential(nn.Conv2d(4, width, 9, padding=4), nn.PReLU(width))
+        self.body = nn.Sequential(
+            *(ResidualBlock(width) for _ in range(blocks)),
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.InstanceNorm2d(width, affine=True),
+        )
+        self.up = nn.Sequential(
+            UpsampleTwice(width, channels), *(UpsampleTwice(channels, channels) for _ in range(stages - 1))
+        )
+        self.tail = nn.Conv2d(channels, 3, 9, padding=4)
+
+    def forward(self, raw: Tensor, coord: Tensor | None = None) -> Tensor:
+        """Maps packed raw (N, 4, h, w) to sRGB (N, 3, 2*scale*h, 2*scale*w); ``coord`` is not used.
+
+        Raises:
+            ValueError: ``raw`` has another shape.
+        """
+        self.raw_input.check(raw)
+        features = self.head(raw)
+        return self.tail(self.up(features + self.body(features)))
