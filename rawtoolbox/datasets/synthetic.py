@@ -46,11 +46,16 @@ class SimulatedZRRDataset(ZRRDataset):
     ) -> None:
         config = simulate.SimulationConfig(**(simulation or {}))
         data_root = Path(data_root).expanduser()
-        try:
-            if is_main_process():
+        if is_main_process():
+            try:
                 simulate.simulate_dataset(data_root, config, num_train, num_test)
-        finally:  # also when it fails, or the others would wait for ever
+            finally:  # also when it fails, or the others would wait for ever
+                barrier()
+        else:
             barrier()
+            simulate.simulate_dataset(
+                data_root, config, num_train, num_test
+            )  # finds it made, or fails likewise
         super().__init__(
             data_root, split, config.patch_size, with_truth=with_truth, bit_depth=config.bit_depth, **kwargs
         )

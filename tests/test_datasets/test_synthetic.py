@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from rawtoolbox.datasets import SimulatedZRRDataset, ZRRDataset
+from rawtoolbox.datasets import SimulatedZRRDataset, ZRRDataset, synthetic
 from rawtoolbox.ops.warp import backward_warp
 from rawtoolbox.registry import DATASETS
 
@@ -100,3 +100,21 @@ def test_truth_without_partner_is_found(root, tmp_path):
 def test_unknown_setting():
     with pytest.raises(TypeError, match='displacement'):
         SimulatedZRRDataset('unused', simulation={'displacement': 3})
+
+
+@pytest.mark.parametrize('main', [True, False])
+def test_other_processes_wait_for_the_first(tmp_path, monkeypatch, main):
+    """Whoever is first makes the pairs before the barrier, the others look for them after it."""
+    made_at_barrier = []
+    monkeypatch.setattr(synthetic, 'is_main_process', lambda: main)
+    monkeypatch.setattr(synthetic, 'barrier', lambda: made_at_barrier.append((tmp_path / 'data').exists()))
+    assert len(SimulatedZRRDataset(tmp_path / 'data', 'test', 1, 1, {'patch_size': 32})) == 1
+    assert made_at_barrier == [main]
+
+
+def test_failure_lets_the_others_go_on(tmp_path, monkeypatch):
+    passed = []
+    monkeypatch.setattr(synthetic, 'barrier', lambda: passed.append(True))
+    with pytest.raises(ValueError, match='nobody'):
+        SimulatedZRRDataset(tmp_path / 'data', 'test', 1, 1, {'test_photographs': ('nobody',)})
+    assert passed == [True]
