@@ -1,0 +1,82 @@
+"""Official files of the compared networks: whole ones are taken over, others refused."""
+
+import json
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+import torch
+from golden_tools import load
+from torch import nn
+
+from rawtoolbox.engine.checkpoint import check_fits
+from rawtoolbox.engine.convert import rename_state
+from rawtoolbox.engine.official_names import OFFICIAL_BACKBONES
+
+
+def golden_shapes(name, entry='keys'):
+    """Names and shapes of an official state dict, constants and counters included."""
+    golden = load(name)
+    if entry == 'keys':
+        return {key['name']: key['shape'] for key in golden.keys}
+    return {name: shape for name, shape, *_ in json.loads(golden.arrays[entry].item())}
+
+
+CASES = {
+    'mwispnet': ('mwispnet', 'mw_ispnet'),
+    'pynet': ('pynet', 'pynet'),
+    'pynet, level 1 not normalised': ('pynet', 'pynet', 'keys_no_level1_norm'),
+    'awnet_raw': ('awnet_raw', 'awnet_raw'),
+    'awnet_demosaicked': ('awnet_demosaicked', 'awnet_demosaicked'),
+    'srresnet x1': ('srresnet', 'srresnet_x1'),
+    'srresnet x2': ('srresnet', 'srresnet_x2'),
+    'srresnet x4': ('srresnet', 'srresnet_x4'),
+    'msrresnet': ('msrresnet', 'srgan_msrresnet'),
+    'rrdbnet, 2 blocks': ('rrdbnet', 'rrdbnet'),
+    'rrdbnet, named by BasicSR': ('rrdbnet', 'rrdbnet', 'keys_nb23'),
+    'rrdbnet, named by ESRGAN': ('rrdbnet', 'rrdbnet_esrgan', 'keys_nb23'),
+    'spsr': ('spsr', 'spsr'),
+}
+
+
+class Official(NamedTuple):
+    state: dict[str, torch.Tensor]
+    rename: Callable[[str], str | None]
+    network: nn.Module
+
+
+@pytest.fixture(scope='module', params=CASES.values(), ids=CASES.keys())
+def official(request):
+    """An official state dict without values, and the network that is built for it."""
+    network, *golden = request.param
+    entry = OFFICIAL_BACKBONES[network]
+    state = {name: torch.empty(shape, device='meta') for name, shape in golden_shapes(*golden).items()}
+    with torch.device('meta'):
+        network = entry.registry.build(entry.config(rename_state(state, entry.rename)))
+    return Official(state, entry.rename, network)
+
+
+def test_an_official_file_fits_the_network_that_is_built_for_it(official):
+    renamed = rename_state(official.state, official.rename)
+    check_fits(renamed, official.network, '', 'The weights')
+    assert {name: t.shape for name, t in renamed.items()} == {
+        name: t.shape for name, t in official.network.state_dict().items()
+    }
+
+
+def test_no_two_tensors_get_one_name(official):
+    kept = [name for name in map(official.rename, official.state) if name is not None]
+    assert len(set(kept)) == len(kept)
+
+
+def test_a_wrong_file_is_refused_with_what_is_missing_and_unexpected(official):
+    lost = list(official.network.state_dict())[-1]
+    wrong = {name: tensor for name, tensor in official.state.items() if official.rename(name) != lost}
+    wrong['stranger.weight'] = torch.empty(1, device='meta')
+    with pytest.raises(ValueError, match=rf'1 missing \({lost}\); 1 unexpected \(stranger\.weight\)'):
+        check_fits(rename_state(wrong, official.rename), official.network, '', 'The weights')
+
+
+def test_names_of_another_network_come_back_unchanged():
+    assert OFFICIAL_BACKBONES['spsr'].rename('head.weight') == 'head.weight'
+    assert OFFICIAL_BACKBONES['pynet'].rename('blocks.0.bias') == 'blocks.0.bias'
