@@ -1,6 +1,7 @@
 """Backbones: one network a file, from a raw (or sRGB) image to an sRGB image."""
 
 from rawtoolbox.backbones.awnet import AWNetDemosaicked, AWNetRaw
+from rawtoolbox.backbones.liteispnet import LiteISPNet
 from rawtoolbox.backbones.msrresnet import MSRResNet
 from rawtoolbox.backbones.mwispnet import MWISPNet
 from rawtoolbox.backbones.pynet import PyNET
@@ -13,6 +14,7 @@ __all__ = [
     'SPSR',
     'AWNetDemosaicked',
     'AWNetRaw',
+    'LiteISPNet',
     'MSRResNet',
     'MWISPNet',
     'PyNET',
