@@ -1,0 +1,176 @@
+"""PWC-Net: optical flow by a pyramid, warping and a cost volume."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rawtoolbox.engine.convert import PWCNET, load_weights_file
+from rawtoolbox.ops.checks import check_shape
+from rawtoolbox.ops.cost_volume import correlation
+from rawtoolbox.ops.warp import resize_flow, warp_with_mask
+from rawtoolbox.registry import FLOW_ESTIMATORS
+
+UNIT = 20  # the network's flows are in units of 20 pixels of its input
+STRIDE = 64
+VOLUME = 81  # displacements of up to 4 along each axis
+PYRAMID = (16, 32, 64, 96, 128, 196)
+DENSE = (128, 128, 96, 64, 32)
+
+
+@FLOW_ESTIMATORS.register_module()
+class PWCNet(nn.Module):
+    """PWC-Net with dense decoders and a refining network, in plain torch: no CUDA kernel, any device.
+
+    Sun et al., *PWC-Net: CNNs for Optical Flow Using Pyramid, Warping, and Cost Volume*, CVPR 2018; equal to
+    sniklaus/pytorch-pwc, and to the copy of it in cszhilu1998/RAW-to-sRGB, whose weights it takes. 9,374,274
+    parameters.
+
+    Args:
+        weights: ``'pretrained'``: one of the two official files, as it is or converted, in the working folder or
+            one that ``$RAWTOOLBOX_WEIGHTS`` names. Or the path of a file; or None for an untrained network.
+        channel_order: Order in which the network sees the channels of its RGB input: ``'RGB'`` as in the
+            official joint training, or ``'BGR'`` as sniklaus/pytorch-pwc feeds the same weights.
+
+    Raises:
+        FileNotFoundError: The weights are nowhere to be found; the message says where to get them.
+        ValueError: The file holds something else.
+    """
+
+    def __init__(
+        self,
+        weights: str | Path | None = 'pretrained',
+        channel_order: Literal['RGB', 'BGR'] = 'RGB',
+    ) -> None:
+        super().__init__()
+        if channel_order not in ('RGB', 'BGR'):
+            raise ValueError(f"PWCNet: channel_order is 'RGB' or 'BGR', found {channel_order!r}.")
+        self.channel_order = channel_order
+        self.extractor = Extractor()
+        self.decoders = nn.ModuleList([Decoder(level) for level in (6, 5, 4, 3, 2)])
+        self.refiner = refiner(self.decoders[-1].out_channels)
+        if weights is not None:
+            load_weights_file(self, weights, PWCNET)
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Estimates where each position of the first image is found in the second.
+
+        Args:
+            first: RGB images, (N, 3, H, W) in [0, 1], of any size.
+            second: RGB images of the same size.
+
+        Returns:
+            Flow in pixels, x then y, (N, 2, H, W).
+
+        Raises:
+            ValueError: The shapes do not fit.
+        """
+        sizes = check_shape(first, 'N 3 H W', 'first')
+        check_shape(second, f'{sizes["N"]} 3 {sizes["H"]} {sizes["W"]}', 'second')
+        size = (sizes['H'], sizes['W'])
+        inner = tuple(math.ceil(side / STRIDE) * STRIDE for side in size)
+        first, second = (F.interpolate(image, inner, mode='bilinear') for image in (first, second))
+        return resize_flow(self.pyramid_flows(first, second)[-1] * (UNIT / 4), size)
+
+    def pyramid_flows(self, first: Tensor, second: Tensor) -> list[Tensor]:
+        """The flows of all levels, coarse to fine, in units of 20 pixels of the input.
+
+        Args:
+            first: RGB images, (N, 3, H, W) in [0, 1], H and W multiples of 64.
+            second: RGB images of the same shape.
+
+        Returns:
+            Levels 6 to 2, of which level l is (N, 2, H / 2^l, W / 2^l), and last, level 2 refined.
+        """
+        if self.channel_order == 'BGR':
+            first, second = first.flip(1), second.flip(1)
+        first_pyramid, second_pyramid = self.extractor(first), self.extractor(second)
+        flows, coarser = [], None
+        for decoder in self.decoders:
+            level = decoder.level - 1
+            coarser = flow, features = decoder(first_pyramid[level], second_pyramid[level], coarser)
+            flows.append(flow)
+        return [*flows, flow + self.refiner(features)]
+
+
+class Extractor(nn.Module):
+    """Six levels of features, each half the size of the one before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(
+            nn.Sequential(conv(below, channels, stride=2), conv(channels, channels), conv(channels, channels))
+            for below, channels in pairwise((3, *PYRAMID))
+        )
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        pyramid = []
+        for level in self.levels:
+            image = level(image)
+            pyramid.append(image)
+        return pyramid
+
+
+class Decoder(nn.Module):
+    """The flow of one level, from the coarser level's: upsample, warp, compare, decide.
+
+    Args:
+        level: From 6, the coarsest, to 2.
+    """
+
+    def __init__(self, level: int) -> None:
+        super().__init__()
+        self.level = level
+        channels = self._in_channels(level)
+        if level < 6:
+            self.upsample_flow = nn.ConvTranspose2d(2, 2, 4, stride=2, padding=1)
+            self.upsample_features = nn.ConvTranspose2d(
+                self._in_channels(level + 1) + sum(DENSE), 2, 4, stride=2, padding=1
+            )
+        self.layers = nn.ModuleList()
+        for width in DENSE:
+            self.layers.append(conv(channels, width))
+            channels += width
+        self.predict = nn.Conv2d(channels, 2, 3, padding=1)
+        self.out_channels = channels
+
+    @staticmethod
+    def _in_channels(level: int) -> int:
+        """The cost volume and, below the coarsest level, features, upsampled flow and upsampled features."""
+        return VOLUME if level == 6 else VOLUME + PYRAMID[level - 1] + 2 + 2
+
+    def forward(
+        self, first: Tensor, second: Tensor, coarser: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, Tensor]:
+        """Flow in units of 20 pixels of the network's input, and the features behind it."""
+        if coarser is None:
+            features = leaky(correlation(first, second))
+        else:
+            flow, upsampled = self.upsample_flow(coarser[0]), self.upsample_features(coarser[1])
+            warped, _ = warp_with_mask(second, flow * (UNIT / 2**self.level), scaling='official')
+            features = torch.cat([leaky(correlation(first, warped)), first, flow, upsampled], 1)
+        for layer in self.layers:
+            features = torch.cat([layer(features), features], 1)
+        return self.predict(features), features
+
+
+def refiner(in_channels: int) -> nn.Sequential:
+    """The context network: dilated convolutions that see far around."""
+    widths, dilations = (in_channels, 128, 128, 128, 96, 64, 32), (1, 2, 4, 8, 16, 1)
+    layers = [conv(a, b, dilation=d) for (a, b), d in zip(pairwise(widths), dilations, strict=True)]
+    return nn.Sequential(*layers, nn.Conv2d(widths[-1], 2, 3, padding=1))
+
+
+def conv(in_channels: int, out_channels: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    layer = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=dilation, dilation=dilation)
+    return nn.Sequential(layer, nn.LeakyReLU(0.1))
+
+
+def leaky(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, 0.1)
