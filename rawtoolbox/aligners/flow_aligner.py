@@ -1,0 +1,149 @@
+"""Alignment of the target by optical flow."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rawtoolbox.aligners.base import Aligned
+from rawtoolbox.losses.images import at_least_float32
+from rawtoolbox.losses.pixel import Form, masked_l1
+from rawtoolbox.ops.checks import check_shape
+from rawtoolbox.ops.colour import gamma_encode, match_exposure
+from rawtoolbox.ops.warp import Scaling, backward_warp, resize_flow, valid_mask
+from rawtoolbox.registry import ALIGNERS, FLOW_ESTIMATORS
+
+Reference = Literal['mapped', 'raw', 'output']
+REFERENCES = ('mapped', 'raw', 'output')
+
+
+@ALIGNERS.register_module()
+class FlowAligner(nn.Module):
+    """Warps the target onto the source by a flow that an image in the source's place is given to find.
+
+    Zhang et al., *Learning RAW-to-sRGB Mappings with Inaccurately Aligned Supervision*, ICCV 2021, Eqs. 2 to 6
+    and, for a target larger than the source, supplement E. What the image is makes the rows of table 3:
+
+    - ``'mapped'``: the source as the colour mapper sees it, the proposed way;
+    - ``'raw'``: the gamma-encoded source, its brightness brought to the target's;
+    - ``'output'``: the backbone's prediction.
+
+    Args:
+        flow_estimator: Config of a flow estimator, or one that is built. It is not trained and not part of the
+            state dict: it brings its own weights.
+        colour_mapper: Config of a colour mapper, or one that is built; it is trained by :meth:`loss`. None
+            leaves it out.
+        reference: The image that the target is aligned with, see above.
+        scaling: How the warp reads the flow: ``'pixel'``, or ``'official'``, 0.2% too far; see ``backward_warp``.
+        eps: What a pixel's coverage may lack of 1 (Eq. 6).
+        loss_form: How the colour mapper's loss treats the mask; see ``masked_mean``.
+
+    Raises:
+        ValueError: Another ``reference``, or ``'mapped'`` without a colour mapper.
+    """
+
+    def __init__(
+        self,
+        flow_estimator: dict[str, Any] | nn.Module,
+        colour_mapper: dict[str, Any] | nn.Module | None = None,
+        reference: Reference = 'mapped',
+        scaling: Scaling = 'pixel',
+        eps: float = 1e-3,
+        loss_form: Form = 'official',
+    ) -> None:
+        super().__init__()
+        if reference not in REFERENCES:
+            raise ValueError(f'reference: expected one of {", ".join(REFERENCES)}, found {reference!r}.')
+        if reference == 'mapped' and colour_mapper is None:
+            raise ValueError("reference='mapped' needs a colour_mapper; 'raw' and 'output' do without.")
+        self.flow_estimator = FrozenFlow(FLOW_ESTIMATORS.build(flow_estimator))
+        self.colour_mapper = ALIGNERS.build(colour_mapper) if colour_mapper is not None else None
+        self.reference, self.scaling, self.eps, self.loss_form = reference, scaling, eps, loss_form
+
+    def forward(
+        self, source: Tensor, target: Tensor, coord: Tensor, prediction: Tensor | None = None
+    ) -> Aligned:
+        """Lines the target up with the source.
+
+        Args:
+            source: Demosaicked raw, linear, (N, 3, H, W).
+            target: sRGB image of the scene, (N, 3, sH, sW) in [0, 1].
+            coord: Coordinates of the source's pixels, (N, 2, H, W).
+            prediction: The backbone's output, (N, 3, sH, sW); needed with ``reference='output'``.
+
+        Returns:
+            The aligned target and its mask, neither with a gradient, the flow in the source's pixels, and the
+            mapped source (None without a colour mapper), whose gradient reaches the colour mapper.
+
+        Raises:
+            ValueError: Shapes that do not fit, or no prediction where one is needed.
+        """
+        sizes = check_shape(source, 'N 3 H W', 'source')
+        check_shape(target, f'{sizes["N"]} 3 _ _', 'target')
+        target = target.detach()
+        small = shrink(target, (sizes['H'], sizes['W']))
+        encoded = gamma_encode(source.detach())
+        mapped = None if self.colour_mapper is None else self.colour_mapper(encoded, small, coord)
+        flow = self.flow_estimator(self._reference(encoded, small, mapped, prediction), small)
+        warped, mask = self.warp(target, flow)
+        return Aligned(warped, mask, flow, mapped)
+
+    def loss(self, aligned: Aligned) -> dict[str, Tensor]:
+        """The colour mapper's loss: L1 between mapped source and aligned target, where that is valid (Eq. 5)."""
+        if aligned.mapped is None:
+            return {}
+        target, mask = aligned.target, aligned.mask
+        size = aligned.mapped.shape[-2:]
+        if target.shape[-2:] != size:
+            target, mask = shrink(target, size), valid_mask(shrink(mask, size), self.eps)
+        return {'loss_gcm': masked_l1(aligned.mapped, target, mask, self.loss_form)}
+
+    def warp(self, target: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
+        """The target warped by the flow, zero where it is unknown, and the mask that says where (Eqs. 4, 6)."""
+        flow = resize_flow(flow, target.shape[-2:])
+        with torch.autocast(target.device.type, enabled=False):
+            warped, coverage = backward_warp(target, flow, self.scaling)
+        mask = valid_mask(coverage, self.eps)
+        return warped * mask, mask
+
+    def _reference(
+        self, encoded: Tensor, target: Tensor, mapped: Tensor | None, prediction: Tensor | None
+    ) -> Tensor:
+        """The image in the source's place that the flow starts from, at the source's size."""
+        if self.reference == 'mapped':
+            return mapped
+        if self.reference == 'raw':
+            return match_exposure(encoded, target)
+        if prediction is None:
+            raise ValueError(
+                "reference='output' needs the prediction: pass what the backbone made of this raw."
+            )
+        return shrink(prediction, encoded.shape[-2:])
+
+
+class FrozenFlow:
+    """A flow estimator as a plain object: outside the state dict, the optimiser's and ``train()``'s reach.
+
+    Args:
+        estimator: Flow estimator with its weights.
+    """
+
+    def __init__(self, estimator: nn.Module) -> None:
+        self.estimator = estimator.requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def __call__(self, first: Tensor, second: Tensor) -> Tensor:
+        """The flow between two images, clamped to [0, 1]; on their device, in full precision."""
+        first, second = (at_least_float32(image).clamp(0, 1) for image in (first, second))
+        with torch.autocast(first.device.type, enabled=False):
+            return self.estimator.to(first)(first, second)
+
+
+def shrink(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """The image at another size, low-pass filtered, or itself where it has that size already."""
+    if image.shape[-2:] == tuple(size):
+        return image
+    return F.interpolate(image, size, mode='bilinear', antialias=True)
