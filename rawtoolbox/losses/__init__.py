@@ -1,7 +1,35 @@
 """Losses: pure functions, and thin registered classes that multiply by a weight."""
 
+from rawtoolbox.losses.cobi import CoBiLoss
+from rawtoolbox.losses.contextual import ContextualLoss, contextual
+from rawtoolbox.losses.gan import GANLoss, adversarial, discriminator_loss, generator_loss
+from rawtoolbox.losses.gradient import GradientLoss, gradient_distance, gradient_map
+from rawtoolbox.losses.ms_ssim import MSSSIMLoss, ms_ssim
 from rawtoolbox.losses.perceptual import VGGLoss
 from rawtoolbox.losses.pixel import CharbonnierLoss, L1Loss, charbonnier, masked_l1
+from rawtoolbox.losses.sliced_wasserstein import LOSWLoss, local_sliced_wasserstein
 from rawtoolbox.losses.ssim import SSIMLoss, ssim
 
-__all__ = ['CharbonnierLoss', 'L1Loss', 'SSIMLoss', 'VGGLoss', 'charbonnier', 'masked_l1', 'ssim']
+__all__ = [
+    'CharbonnierLoss',
+    'CoBiLoss',
+    'ContextualLoss',
+    'GANLoss',
+    'GradientLoss',
+    'L1Loss',
+    'LOSWLoss',
+    'MSSSIMLoss',
+    'SSIMLoss',
+    'VGGLoss',
+    'adversarial',
+    'charbonnier',
+    'contextual',
+    'discriminator_loss',
+    'generator_loss',
+    'gradient_distance',
+    'gradient_map',
+    'local_sliced_wasserstein',
+    'masked_l1',
+    'ms_ssim',
+    'ssim',
+]

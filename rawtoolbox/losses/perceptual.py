@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rawtoolbox.losses.images import at_least_float32, check_images, mask_images
+from rawtoolbox.losses.images import check_images, mask_images
 from rawtoolbox.losses.vgg import VGGFeatures
 from rawtoolbox.registry import LOSSES
 
@@ -17,6 +17,14 @@ from rawtoolbox.registry import LOSSES
 def halve(images: Tensor) -> Tensor:
     """Images of half the size, bilinear without antialiasing: each pixel the mean of four."""
     return F.interpolate(images, scale_factor=0.5, mode='bilinear', align_corners=False)
+
+
+def masked_feature_l1(pred: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Mean absolute difference of features, (N, C, h, w), times the mask (N, 1, H, W) reduced to their size."""
+    difference = (pred - target).abs()
+    if mask is not None:
+        difference = difference * F.adaptive_avg_pool2d(mask.to(difference), difference.shape[-2:])
+    return difference.mean()
 
 
 @LOSSES.register_module()
@@ -67,11 +75,4 @@ class VGGLoss(nn.Module):
         if self.form == 'official':
             pred, target = map(halve, mask_images(pred, target, mask))
             mask = None
-        with torch.no_grad():
-            goal = self.features(target)
-        if goal is None:
-            return at_least_float32(pred).new_zeros(())
-        difference = (self.features(pred)[0] - goal[0]).abs()
-        if mask is not None:
-            difference = difference * F.adaptive_avg_pool2d(mask.to(difference), difference.shape[-2:])
-        return self.weight * difference.mean()
+        return self.weight * self.features.compare(pred, target, partial(masked_feature_l1, mask=mask))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -131,6 +131,31 @@ class VGGFeatures:
             if len(found) == len(set(wanted)):
                 break
         return [found[name] for name in wanted]
+
+    def compare(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        distance: Callable[[Tensor, Tensor], Tensor],
+        weights: Sequence[float] = (1.0,),
+    ) -> Tensor:
+        """Weighted sum over the layers of a distance of features; zero when skipped.
+
+        Args:
+            pred: Images, (N, 3, H, W) in [0, 1].
+            target: Images of the same shape; they get no gradient.
+            distance: From two feature maps (N, C, h, w) to a scalar.
+            weights: One per layer.
+
+        Returns:
+            A scalar.
+        """
+        with torch.no_grad():
+            goals = self(target)
+        if goals is None:
+            return at_least_float32(pred).new_zeros(())
+        terms = zip(weights, self(pred), goals, strict=True)
+        return sum(weight * distance(found, goal) for weight, found, goal in terms)
 
     def _load(self) -> nn.Sequential | None:
         """Loads the first network whose weights can be found; without any, raises or warns."""
