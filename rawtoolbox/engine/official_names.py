@@ -8,8 +8,10 @@ report. ``OFFICIAL_BACKBONES`` says which network a file belongs to and what it 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from torch import Tensor
 
 from rawtoolbox.engine.convert import RCAB_RULES, Official, key_map
 from rawtoolbox.registry import BACKBONES
@@ -164,31 +166,48 @@ vgg_discriminator_key = key_map(  # XPixelGroup/BasicSR, VGGStyleDiscriminator
 )
 
 
-def _count(names: Collection[str], pattern: str) -> int:
+def _count(state: Mapping[str, Tensor], pattern: str) -> int:
     """How many different things a pattern finds at the start of our names."""
-    return len({match[0] for name in names if (match := re.match(pattern, name))})
+    return len({match[0] for name in state if (match := re.match(pattern, name))})
 
 
-def _pynet_config(names: Collection[str]) -> dict[str, Any]:
-    return {'type': 'PyNET', 'norm_level1': 'level1.refine.branches.0.0.1.weight' in names}
+def _pynet_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {'type': 'PyNET', 'norm_level1': 'level1.refine.branches.0.0.1.weight' in state}
 
 
-def _awnet_config(kind: str) -> Callable[[Collection[str]], dict[str, Any]]:
-    def config(names: Collection[str]) -> dict[str, Any]:
-        blocks = tuple(_count(names, rf'encoder\.{stage}\.\d+\.dense') for stage in range(5))
+def _awnet_config(kind: str) -> Callable[[Mapping[str, Tensor]], dict[str, Any]]:
+    def config(state: Mapping[str, Tensor]) -> dict[str, Any]:
+        blocks = tuple(_count(state, rf'encoder\.{stage}\.\d+\.dense') for stage in range(5))
         return {'type': kind, 'blocks': blocks}
 
     return config
 
 
-def _srresnet_config(names: Collection[str]) -> dict[str, Any]:
-    return {'type': 'SRResNet', 'scale': 2 ** (_count(names, r'up\.\d') - 1)}
+def _srresnet_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {'type': 'SRResNet', 'scale': {1: 1, 2: 2}.get(_count(state, r'up\.\d'), 4)}
+
+
+def _msrresnet_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    if 'up.0.0.weight' not in state or 'up.1.0.weight' in state:
+        return {'type': 'MSRResNet', 'scale': 4}
+    channels, width = state['up.0.0.weight'].shape[:2]
+    return {'type': 'MSRResNet', 'scale': 3 if channels == 9 * width else 2}
+
+
+def _rrdbnet_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    first = state.get('conv_first.weight')
+    scale = 4 if first is None else {12: 2, 48: 1}.get(first.shape[1], 4)
+    return {'type': 'RRDBNet', 'scale': scale, 'blocks': _count(state, r'body\.\d+')}
+
+
+def _spsr_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {'type': 'SPSR', 'blocks': max(20, _count(state, r'trunk\.body\.\d+'))}
 
 
 OFFICIAL_BACKBONES = {
     'mwispnet': Official(
         BACKBONES,
-        lambda names: {'type': 'MWISPNet'},
+        lambda state: {'type': 'MWISPNet'},
         mwispnet_key,
         ('mwispnet.safetensors', 'mwcnnvggssim4_epoch_60.pth', 'G_epoch_46.pth'),
         'mwcnnvggssim4_epoch_60.pth (fidelity) or G_epoch_46.pth (perceptual) of cszhilu1998/MW-ISPNet',
@@ -223,21 +242,21 @@ OFFICIAL_BACKBONES = {
     ),
     'msrresnet': Official(
         BACKBONES,
-        lambda names: {'type': 'MSRResNet'},
+        _msrresnet_config,
         msrresnet_key,
         ('msrresnet.safetensors',),
         'net_g_400000.pth of 004_MSRGAN_x4_f64b16_DIV2K_400k_B16G1_wandb of XPixelGroup/BasicSR',
     ),
     'rrdbnet': Official(
         BACKBONES,
-        lambda names: {'type': 'RRDBNet', 'blocks': _count(names, r'body\.\d+')},
+        _rrdbnet_config,
         rrdbnet_key,
         ('rrdbnet.safetensors', 'RRDB_ESRGAN_x4.pth', 'ESRGAN_SRx4_DF2KOST_official-ff704c30.pth'),
         'RRDB_ESRGAN_x4.pth of xinntao/ESRGAN, or a model of jixiaozhong/RealSR',
     ),
     'spsr': Official(
         BACKBONES,
-        lambda names: {'type': 'SPSR', 'blocks': _count(names, r'trunk\.body\.\d+')},
+        _spsr_config,
         spsr_key,
         ('spsr.safetensors', 'spsr.pth'),
         'spsr.pth of Maclory/SPSR',

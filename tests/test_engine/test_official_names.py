@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from golden_tools import load
+from golden_tools import assert_close, expected64, inputs, load, weights
+from safetensors.torch import load_file
 from torch import nn
 
 from rawtoolbox.engine.checkpoint import check_fits
-from rawtoolbox.engine.convert import rename_state
+from rawtoolbox.engine.convert import convert_file, rename_state
 from rawtoolbox.engine.official_names import OFFICIAL_BACKBONES
+from rawtoolbox.registry import BACKBONES
 
 
 def golden_shapes(name, entry='keys'):
@@ -75,6 +77,49 @@ def test_a_wrong_file_is_refused_with_what_is_missing_and_unexpected(official):
     wrong['stranger.weight'] = torch.empty(1, device='meta')
     with pytest.raises(ValueError, match=rf'1 missing \({lost}\); 1 unexpected \(stranger\.weight\)'):
         check_fits(rename_state(wrong, official.rename), official.network, '', 'The weights')
+
+
+@pytest.mark.parametrize('network', OFFICIAL_BACKBONES)
+def test_a_file_of_no_known_network_is_refused(network):
+    entry = OFFICIAL_BACKBONES[network]
+    stranger = rename_state({'stranger.weight': torch.empty(1)}, entry.rename)
+    with torch.device('meta'):
+        built = entry.registry.build(entry.config(stranger))
+    with pytest.raises(ValueError, match=r'missing .*1 unexpected \(stranger\.weight\)'):
+        check_fits(stranger, built, '', 'The weights')
+
+
+@pytest.mark.parametrize(
+    ('network', 'arguments'),
+    [
+        ('rrdbnet', {'scale': 2, 'blocks': 1}),
+        ('rrdbnet', {'scale': 1, 'blocks': 1}),
+        ('msrresnet', {'scale': 2}),
+        ('msrresnet', {'scale': 3}),
+        ('spsr', {'blocks': 21}),
+        ('awnet_raw', {'blocks': (2, 2, 2, 3, 4)}),
+    ],
+)
+def test_the_form_of_a_network_is_read_off_its_weights(network, arguments):
+    entry = OFFICIAL_BACKBONES[network]
+    kind = entry.config({})['type']
+    with torch.device('meta'):
+        state = entry.registry.build({'type': kind, **arguments}).state_dict()
+    assert arguments.items() <= entry.config(state).items()
+
+
+def test_a_converted_file_gives_the_official_output(tmp_path):
+    golden = load('rrdbnet_esrgan')
+    torch.save({'params': weights(golden)}, tmp_path / 'official.pth')
+    config = convert_file(
+        OFFICIAL_BACKBONES['rrdbnet'], tmp_path / 'official.pth', tmp_path / 'ours.safetensors'
+    )
+
+    network = BACKBONES.build(config)
+    network.load_state_dict(load_file(tmp_path / 'ours.safetensors'))
+    with torch.no_grad():
+        image = network.double()(inputs(golden, 'c0')['lr'])
+    assert_close(image, expected64(golden, 'c0')['sr'])
 
 
 def test_names_of_another_network_come_back_unchanged():
