@@ -42,10 +42,15 @@ def demosaic_bilinear(mosaic: Tensor, border: Literal['reflect', 'official'] = '
         raise ValueError(
             f'mosaic: expected floating point, found {mosaic.dtype}. Call normalize_levels first.'
         )
-    if border == 'official':
-        return _demosaic_official(mosaic)
-    if border != 'reflect':
+    filters = {'reflect': _filter_cells, 'official': _filter_planes}
+    if border not in filters:
         raise ValueError(f"border: expected 'reflect' or 'official', found {border!r}.")
+    with torch.autocast(mosaic.device.type, enabled=False):  # or colours would come out in half precision
+        return filters[border](mosaic)
+
+
+def _filter_cells(mosaic: Tensor) -> Tensor:
+    """One convolution over the 2x2 cells gives the twelve values of each."""
     cells = rearrange(mosaic, 'n 1 (h y) (w x) -> n (y x) h w', y=2, x=2)
     # A repeated 2x2 cell is the mosaic mirrored about its edge sample, as far as one sample beyond the edge.
     cells = F.pad(cells, (1, 1, 1, 1), mode='replicate')
@@ -67,7 +72,7 @@ def _cell_kernel() -> np.ndarray:
     return kernel.reshape(12, 4, 3, 3)
 
 
-def _demosaic_official(mosaic: Tensor) -> Tensor:
+def _filter_planes(mosaic: Tensor) -> Tensor:
     """Filters the zero-filled colour planes, each continued by its own outermost row or column."""
     height, width = mosaic.shape[-2:]
     colours = torch.eye(3, dtype=mosaic.dtype, device=mosaic.device)[:, :, None, None]

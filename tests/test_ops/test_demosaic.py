@@ -99,6 +99,13 @@ def test_types_and_memory_formats(mosaic, border):
     assert torch.equal(demosaic_bilinear(unpack_mosaic(packed), border), expected)
 
 
+@pytest.mark.parametrize('border', ['reflect', 'official'])
+def test_autocast_leaves_the_precision(mosaic, border):
+    with torch.autocast('cpu', torch.bfloat16):
+        image = demosaic_bilinear(mosaic.float(), border)
+    assert torch.equal(image, demosaic_bilinear(mosaic.float(), border))
+
+
 def test_can_be_trained_through_after_inference(mosaic):
     with torch.inference_mode():
         demosaic_bilinear(mosaic.clone())

@@ -90,11 +90,11 @@ def test_gradients_are_right():
     assert torch.autograd.gradcheck(backward_warp, (image, flow))
 
 
-def test_half_precision_image_with_float_flow():
-    image, flow = torch.rand(1, 3, 9, 9), torch.randn(1, 2, 9, 9)
-    warped, coverage = backward_warp(image.to(torch.bfloat16), flow)
+def test_half_precision_image_is_rounded_once():
+    image, flow = torch.rand(1, 3, 9, 9).to(torch.bfloat16), torch.randn(1, 2, 9, 9)
+    warped, coverage = backward_warp(image, flow)
     assert warped.dtype == coverage.dtype == torch.bfloat16
-    assert (warped.float() - backward_warp(image, flow)[0]).abs().max() < 0.01
+    assert torch.equal(warped, backward_warp(image.float(), flow)[0].to(torch.bfloat16))
 
 
 @pytest.mark.parametrize('case', ['c0', 'c1', 'c2'])
@@ -148,9 +148,8 @@ def test_inconsistent_flows_are_not_trusted():
     backward[..., 4:8] = 2  # seen at p + 3: columns 1 to 4
     mask = forward_backward_mask(constant_flow(3, 0, 8, 12), backward)
     assert mask[0, 0, 0].tolist() == [1, 0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0]
-    assert (
-        forward_backward_mask(constant_flow(0.4, 0, 8, 12), constant_flow(0, 0, 8, 12))[..., :11] == 1
-    ).all()
+    tolerated = forward_backward_mask(constant_flow(0.4, 0, 8, 12), constant_flow(0, 0, 8, 12))
+    assert tolerated[0, 0, 0].tolist() == [1] * 11 + [0]  # the last comes partly from outside
 
 
 def test_wrong_shapes_are_named():
