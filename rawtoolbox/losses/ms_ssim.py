@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rawtoolbox.losses.images import mask_images
-from rawtoolbox.losses.ssim import ssim_maps
+from rawtoolbox.ops.ssim import ssim_maps
 from rawtoolbox.registry import LOSSES
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales, the finest first; from the paper

@@ -69,3 +69,8 @@ def quantise_pair(
     if not ((mask == 0) | (mask == 1)).all():
         raise ValueError('mask: expected zeros and ones only; compare a soft one with a threshold first.')
     return (pred * mask, target * mask) if mask_form == 'counted' else (pred, target)
+
+
+def in_double(image: Tensor) -> Tensor:
+    """In float64; on the CPU if the device (Apple's) has none."""
+    return (image.cpu() if image.device.type == 'mps' else image).double()

@@ -6,7 +6,7 @@ import math
 
 from torch import Tensor
 
-from rawtoolbox.metrics.levels import MaskForm, quantise_pair
+from rawtoolbox.metrics.levels import MaskForm, in_double, quantise_pair
 
 
 def psnr(pred: Tensor, target: Tensor, mask: Tensor | None = None, mask_form: MaskForm = 'counted') -> float:
@@ -28,9 +28,9 @@ def psnr(pred: Tensor, target: Tensor, mask: Tensor | None = None, mask_form: Ma
         ValueError: A shape, a value or ``mask_form`` does not fit.
     """
     pred, target = quantise_pair(pred, target, mask, mask_form)
-    error = ((pred - target).cpu().double() / 255) ** 2
+    error = (in_double(pred - target) / 255) ** 2
     if mask is not None and mask_form == 'excluded':
-        error = error[mask.cpu().bool().expand_as(error)]
+        error = error[mask.to(error.device).bool().expand_as(error)]
     if not error.numel():
         return math.nan
     mean = error.mean().item()

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
 from rawtoolbox.losses import SSIMLoss, ssim
-from rawtoolbox.losses.ssim import blur, gaussian_window, ssim_maps
+from rawtoolbox.ops.ssim import blur, gaussian_window, ssim_maps
 
 GOLDEN = golden_tools.load('losses')
 CASES = {case['id']: case for case in GOLDEN.meta['cases']}

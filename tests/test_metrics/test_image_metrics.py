@@ -197,9 +197,9 @@ def test_masks(metric):
 
 
 def test_valid_windows_by_hand():
-    mask = np.ones((13, 14), bool)
-    assert valid_windows(mask).sum() == 3 * 4
-    mask[0, 0] = False
+    mask = torch.ones(1, 13, 14)
+    assert valid_windows(mask).tolist() == 3 * [4 * [True]]
+    mask[0, 0, 0] = 0
     assert valid_windows(mask).sum() == 3 * 4 - 1
 
 
