@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from rawtoolbox.losses import L1Loss, SSIMLoss, VGGLoss, vgg
+from rawtoolbox.losses.perceptual import halve
 from rawtoolbox.losses.vgg import VGGFeatures, layer_names, load_vgg, nearest_layer
 from rawtoolbox.registry import LOSSES
 
@@ -71,6 +72,13 @@ def test_official_features(loss):
     pred, *_ = golden_tools.inputs(GOLDEN, 'c0').values()
     (found,) = loss().features(F.interpolate(pred, scale_factor=0.5, mode='bilinear'))
     golden_tools.assert_close(found, torch.from_numpy(GOLDEN.arrays['c0.mid.vgg_relu_16_of_img1']), rtol=1e-5)
+
+
+@pytest.mark.parametrize('size', [(8, 10), (9, 11)])
+def test_halving_is_bilinear(size):
+    image = torch.rand(1, 3, *size, dtype=torch.float64)
+    expected = F.interpolate(image, scale_factor=0.5, mode='bilinear', align_corners=False)
+    torch.testing.assert_close(halve(image), expected)
 
 
 def test_paper_form_masks_the_features(loss):
