@@ -1,0 +1,179 @@
+"""Metadata that rawpy does not offer: the camera's name, ISO, and the tags of a DNG."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+MAKE, MODEL, EXIF, ISO, DNG_VERSION = 271, 272, 34665, 34855, 50706
+CFA_REPEAT, BLACK_REPEAT, ACTIVE_AREA, OPCODES_AFTER_LINEARISATION = 33421, 50713, 50829, 51009
+COLOUR_MATRIX, CALIBRATION, ILLUMINANT = (50721, 50722), (50723, 50724), (50778, 50779)  # of two illuminants
+ANALOG_BALANCE = 50727
+CFA, LINEAR_RAW = 32803, 34892  # values of PhotometricInterpretation
+
+# Kelvin of EXIF's light sources; the matrix of the one nearest to D65 is taken.
+KELVIN = {
+    1: 5500,
+    2: 4200,
+    3: 2856,
+    4: 5500,
+    9: 5500,
+    10: 6500,
+    11: 7500,
+    12: 6400,
+    13: 5000,
+    14: 4200,
+    15: 3450,
+}
+KELVIN |= {17: 2856, 18: 4874, 19: 6774, 20: 5503, 21: 6504, 22: 7504, 23: 5003, 24: 3200}
+DAYLIGHT = 6504
+
+logging.getLogger('tifffile').addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True)
+class FileTags:
+    """What the tags of a TIFF-based camera file say; the defaults stand for 'nothing'.
+
+    Attributes:
+        camera: Make and model.
+        iso: Sensitivity.
+        is_dng: Whether it calls itself a DNG.
+        photometric: Of the largest image: 32803 is a mosaic, 34892 linear (demosaicked) raw.
+        samples: Values a pixel of that image.
+        compression: Of that image, by name.
+        cfa_repeat: Rows and columns after which the pattern repeats.
+        black_repeat: The same of the black level.
+        active_area: Its top and left.
+        xyz_to_camera: (3, 3), of the illuminant nearest to daylight.
+        has_opcodes: The file asks for corrections of the mosaic (lens shading, mostly).
+        data_end: The byte at which that image ends.
+    """
+
+    camera: str = ''
+    iso: float | None = None
+    is_dng: bool = False
+    photometric: int | None = None
+    samples: int = 1
+    compression: str = ''
+    cfa_repeat: tuple[int, int] | None = None
+    black_repeat: tuple[int, int] | None = None
+    active_area: tuple[int, int] | None = None
+    xyz_to_camera: np.ndarray | None = None
+    has_opcodes: bool = False
+    data_end: int = 0
+
+
+def read_tags(path: str | Path) -> FileTags:
+    """Reads the tags of a TIFF-based camera file; an empty `FileTags` for any other file."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            return _collect_tags(file)
+    # The tags are an extra: whatever a damaged one makes of the parser, the picture may still open.
+    except Exception:
+        return FileTags()
+
+
+def camera_of_jpeg(data: bytes) -> str:
+    """Make and model from the EXIF part of a preview picture; empty when there is none."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            exif = image.getexif()
+    except Exception:  # as above
+        return ''
+    return camera_name(exif.get(MAKE, ''), exif.get(MODEL, ''))
+
+
+def camera_name(make: object, model: object) -> str:
+    """Make and model as one name, the maker not said twice.
+
+    >>> camera_name('NIKON CORPORATION', 'NIKON D1')
+    'NIKON D1'
+    """
+    make, model = (str(text or '').split('\0')[0].strip() for text in (make, model))
+    repeated = model and model.split()[0].lower() in make.lower().split()
+    return model if repeated else f'{make} {model}'.strip()
+
+
+def _collect_tags(file: tifffile.TiffFile) -> FileTags:
+    first = file.pages.first
+    image = max(_images(file), key=lambda page: page.imagelength * page.imagewidth)
+    exif = _value(first, EXIF)
+    iso = _value(first, ISO) or (exif.get('ISOSpeedRatings') if isinstance(exif, dict) else None)
+    iso = iso[0] if isinstance(iso, tuple) else iso
+    is_dng = _value(first, DNG_VERSION) is not None
+    area = _integers(image, ACTIVE_AREA, 4)
+    return FileTags(
+        camera=camera_name(_value(first, MAKE), _value(first, MODEL)),
+        iso=float(iso) if isinstance(iso, int) else None,
+        is_dng=is_dng,
+        photometric=int(image.photometric),
+        samples=int(image.samplesperpixel),
+        compression=getattr(image.compression, 'name', str(image.compression)),
+        cfa_repeat=_integers(image, CFA_REPEAT, 2),
+        black_repeat=_integers(image, BLACK_REPEAT, 2),
+        active_area=area[:2] if area else None,
+        xyz_to_camera=_colour_matrix(first) if is_dng else None,
+        has_opcodes=_value(image, OPCODES_AFTER_LINEARISATION) is not None,
+        data_end=_data_end(image),
+    )
+
+
+def _images(file: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:
+    """The first level of a TIFF file's images and sub-images: a camera file keeps its mosaic in one of them."""
+    for page in itertools.islice(file.pages, 8):
+        yield page
+        yield from itertools.islice(page.pages or (), 8)
+
+
+def _data_end(image: tifffile.TiffPage) -> int:
+    """Where the last strip or tile ends; an offset of all ones, as Panasonic writes, means elsewhere."""
+    parts = zip(image.dataoffsets, image.databytecounts, strict=False)
+    return max((offset + count for offset, count in parts if offset < 0xFFFFFFFF), default=0)
+
+
+def _value(page: tifffile.TiffPage, tag: int) -> object:
+    return page.tags[tag].value if tag in page.tags else None
+
+
+def _integers(page: tifffile.TiffPage, tag: int, count: int) -> tuple[int, ...] | None:
+    """So many integers; None if the tag is absent or holds anything else."""
+    value = _value(page, tag)
+    fits = isinstance(value, tuple) and len(value) == count and all(isinstance(part, int) for part in value)
+    return value if fits else None
+
+
+def _rationals(page: tifffile.TiffPage, tag: int) -> np.ndarray | None:
+    """The numbers of a RATIONAL tag; None if it is absent or some denominator is zero."""
+    value = _value(page, tag)
+    if value is None:
+        return None
+    pairs = np.asarray(value, dtype=float).reshape(-1, 2)
+    return None if (pairs[:, 1] == 0).any() else pairs[:, 0] / pairs[:, 1]
+
+
+def _colour_matrix(page: tifffile.TiffPage) -> np.ndarray | None:
+    """AnalogBalance x CameraCalibration x ColorMatrix (DNG specification, chapter 6: XYZ to camera)."""
+    best, nearest = None, np.inf
+    for matrix_tag, calibration_tag, illuminant_tag in zip(
+        COLOUR_MATRIX, CALIBRATION, ILLUMINANT, strict=True
+    ):
+        matrix, calibration = _rationals(page, matrix_tag), _rationals(page, calibration_tag)
+        balance = _rationals(page, ANALOG_BALANCE)
+        distance = abs(KELVIN.get(_value(page, illuminant_tag), 0) - DAYLIGHT)
+        if matrix is None or matrix.size != 9 or distance >= nearest:
+            continue
+        best, nearest = matrix.reshape(3, 3), distance
+        if calibration is not None and calibration.size == 9:
+            best = calibration.reshape(3, 3) @ best
+        if balance is not None and balance.size == 3:
+            best = balance[:, None] * best
+    return best
