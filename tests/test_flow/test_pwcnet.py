@@ -1,0 +1,89 @@
+"""PWC-Net against the official implementation, every level of it."""
+
+import pytest
+import torch
+from golden_tools import assert_close, assert_close32, expected32, expected64, fill, inputs, load, middles
+from safetensors.torch import save_file
+
+from rawtoolbox.engine.convert import pwcnet_key
+from rawtoolbox.flow.pwcnet import PWCNet
+
+GOLDEN, WRAPPER = load('pwcnet'), load('flow_wrapper')
+LEVELS = ('tenFlow6', 'tenFlow5', 'tenFlow4', 'tenFlow3', 'tenFlow2', 'flow')
+
+
+@pytest.fixture(scope='module')
+def official():
+    network = fill(PWCNet(None), GOLDEN, pwcnet_key).requires_grad_(False)
+    return network.double()
+
+
+@pytest.mark.parametrize('case', ['c0', 'c1'])
+def test_every_level_equals_the_official_one(official, case):
+    flows = official.pyramid_flows(**inputs(GOLDEN, case))
+    for name, flow in zip(LEVELS, flows, strict=True):
+        assert_close(flow, expected64(GOLDEN, case)[name])
+
+
+def test_features_equal_the_official_ones(official):
+    pyramid = official.extractor(inputs(GOLDEN, 'c0')['first'])
+    assert_close32(pyramid[2], middles(GOLDEN)['extractor_first_level3'])
+    assert_close32(pyramid[5], middles(GOLDEN)['extractor_first_level6'])
+
+
+@pytest.mark.parametrize('case', ['c0', 'c1'], ids=['multiple of 64', 'any size'])
+def test_flow_in_pixels_equals_the_official_one(official, case):
+    assert_close(official(**inputs(WRAPPER, case)), expected64(WRAPPER, case)['flow'])
+
+
+def test_single_precision(official):
+    network = PWCNet(None)
+    network.load_state_dict(official.state_dict())
+    with torch.no_grad():
+        flow = network(**inputs(WRAPPER, 'c1', torch.float32))
+    assert_close32(flow, expected32(WRAPPER, 'c1')['flow'])
+
+
+def test_channel_order_is_that_of_the_network_not_of_the_images(official):
+    network = PWCNet(None, channel_order='BGR')
+    network.load_state_dict(official.state_dict())
+    first, second = inputs(GOLDEN, 'c0').values()
+    with torch.no_grad():
+        torch.testing.assert_close(network.double()(first, second), official(first.flip(1), second.flip(1)))
+
+
+def test_official_number_of_parameters(official):
+    assert sum(parameter.numel() for parameter in official.parameters()) == 9_374_274
+
+
+@pytest.mark.parametrize('prefix', ['net', 'module'])
+def test_takes_official_files(tmp_path, monkeypatch, official, prefix):
+    state = {key['name'].replace('net', prefix): torch.zeros(key['shape']) for key in GOLDEN.keys}
+    torch.save(state, tmp_path / 'network-default.pytorch')
+    monkeypatch.setenv('RAWTOOLBOX_WEIGHTS', str(tmp_path))
+    assert all(not p.any() for p in PWCNet().parameters())
+
+
+def test_takes_its_own_files(tmp_path, official):
+    state = {name: tensor.float() for name, tensor in official.state_dict().items()}
+    save_file(state, tmp_path / 'mine.safetensors')
+    network = PWCNet(tmp_path / 'mine.safetensors')
+    assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
+
+
+def test_says_where_to_get_missing_weights(monkeypatch, tmp_path):
+    monkeypatch.setenv('RAWTOOLBOX_WEIGHTS', str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        FileNotFoundError, match=r'pwc-net\.pth .* sniklaus/pytorch-pwc.*\$RAWTOOLBOX_WEIGHTS'
+    ):
+        PWCNet()
+
+
+def test_says_what_is_wrong():
+    with pytest.raises(ValueError, match=r"channel_order is 'RGB' or 'BGR', found 'GRB'"):
+        PWCNet(None, channel_order='GRB')
+    with torch.device('meta'):
+        network = PWCNet(None)
+    with pytest.raises(ValueError, match=r'second: expected the shape \(1 3 8 8\), found \(1 3 8 9\)'):
+        network(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 9))
