@@ -28,23 +28,27 @@ SMALLEST = 12  # pixels along the longer side, below which OpenCV refuses
 class DISFlow(nn.Module):
     """Dense inverse search, by OpenCV; the images of a batch are worked on in parallel threads.
 
-    Kroeger et al., *Fast Optical Flow using Dense Inverse Search*, ECCV 2016. It sees 8-bit luma, brought to the
-    same mean and standard deviation in both images: a difference in exposure or contrast, which it would take
-    for motion, is gone. On four Middlebury pairs whose first image was turned into an uncorrected raw, that
-    lowers the mean end-point error from 0.55 to 0.49 pixels; between equal colours it changes nothing.
+    Kroeger et al., *Fast Optical Flow using Dense Inverse Search*, ECCV 2016. It takes a pixel's brightness for
+    the same in both images, which a raw and its target are far from. So it is shown not luma, but luma's local
+    contrast: less its local mean, divided by its local standard deviation. On 12 simulated pairs (mean
+    displacement 3.9 pixels) that lowers the mean end-point error from 0.86 to 0.36 pixels for the gamma-encoded
+    raw, and from 0.34 to 0.33 for a raw that was given the target's colours.
 
     Args:
         preset: ``'ultrafast'``, ``'fast'`` or ``'medium'``: OpenCV's trade of time for accuracy.
+        window: Standard deviation of the Gaussian window that "local" means, in pixels; None for plain luma.
 
     Raises:
         ValueError: Another ``preset``.
     """
 
-    def __init__(self, preset: Literal['ultrafast', 'fast', 'medium'] = 'medium') -> None:
+    def __init__(
+        self, preset: Literal['ultrafast', 'fast', 'medium'] = 'medium', window: float | None = 6
+    ) -> None:
         super().__init__()
         if preset not in PRESETS:
             raise ValueError(f'DISFlow: preset is one of {", ".join(PRESETS)}, found {preset!r}.')
-        self.preset = preset
+        self.preset, self.window = preset, window
 
     @torch.no_grad()
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
@@ -69,18 +73,28 @@ class DISFlow(nn.Module):
             )
         check_finite(first, 'first')
         check_finite(second, 'second')
+        lumas = (luminance(images.float()).squeeze(1).cpu().numpy() for images in (first, second))
         with ThreadPoolExecutor(min(sizes['N'], os.cpu_count() or 1)) as pool:
-            flows = list(pool.map(self._estimate, grey_8bit(first), grey_8bit(second)))
+            flows = list(pool.map(self._estimate, *lumas))
         return rearrange(torch.from_numpy(np.stack(flows)), 'n h w xy -> n xy h w').to(first)
 
     def _estimate(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        if self.window is not None:
+            first, second = (local_contrast(luma, self.window) for luma in (first, second))
         # a new object for each pair: it keeps buffers, which threads must not share
-        return cv2.DISOpticalFlow_create(PRESETS[self.preset]).calc(first, second, None)
+        return cv2.DISOpticalFlow_create(PRESETS[self.preset]).calc(to_8bit(first), to_8bit(second), None)
 
 
-def grey_8bit(images: Tensor, mean: float = 0.5, std: float = 0.2) -> np.ndarray:
-    """Luma of each image at a given mean and standard deviation of the range, in 8 bits, (N, H, W)."""
-    luma = luminance(images.float()).squeeze(1)
-    centred = luma - luma.mean((1, 2), keepdim=True)
-    spread = centred.square().mean((1, 2), keepdim=True).sqrt().clamp(min=1 / 255)  # a flat image stays flat
-    return (centred * (std / spread) + mean).mul(255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+def local_contrast(luma: np.ndarray, window: float) -> np.ndarray:
+    """Luma less its local mean, over its local standard deviation; mean 0.5 and deviation 0.2, (H, W).
+
+    The deviation is kept above a tenth of the whole image's, so that noise in flat parts is not blown up; being
+    relative, this leaves the result the same whatever the exposure.
+    """
+    centred = luma - cv2.GaussianBlur(luma, (0, 0), window)
+    floor = max(0.1 * luma.std(), 1 / 255)
+    return 0.5 + 0.2 * centred / np.sqrt(cv2.GaussianBlur(centred**2, (0, 0), window) + floor**2)
+
+
+def to_8bit(grey: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(grey * 255), 0, 255).astype(np.uint8)
