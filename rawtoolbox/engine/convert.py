@@ -125,8 +125,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     try:
         if path.suffix == '.safetensors':
             return load_file(path)
-        # latin1: PWC-Net's files are from Python 2
-        state = torch.load(path, map_location='cpu', weights_only=True, encoding='latin1')
+        state = torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
             f'{path} is refused: it holds more than tensors, and loading it could run code. '
