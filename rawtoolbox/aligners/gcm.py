@@ -86,7 +86,7 @@ class GCM(nn.Module):
 
 
 def pointwise(in_channels: int, out_channels: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1), nn.ReLU())
+    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1), nn.ReLU(inplace=True))
 
 
 def guide_net(in_channels: int, width: int, first_relu: bool, first_padding: int) -> nn.Sequential:

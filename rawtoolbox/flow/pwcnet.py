@@ -169,7 +169,7 @@ def refiner(in_channels: int) -> nn.Sequential:
 
 def conv(in_channels: int, out_channels: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
     layer = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=dilation, dilation=dilation)
-    return nn.Sequential(layer, nn.LeakyReLU(0.1))
+    return nn.Sequential(layer, nn.LeakyReLU(0.1, inplace=True))
 
 
 def leaky(x: Tensor) -> Tensor:
