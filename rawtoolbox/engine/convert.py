@@ -22,7 +22,7 @@ from rawtoolbox.registry import ALIGNERS, BACKBONES, FLOW_ESTIMATORS, Registry
 KeyMap = Callable[[str], str | None]
 Rule = tuple[str, str | Callable[[re.Match], str] | None]
 
-WRAPPERS = ('state_dict', 'params_ema', 'params')
+WRAPPERS = ('state_dict', 'model_state', 'params_ema', 'params')  # model_state: AWNet's .pkl
 PRETRAINED = 'pretrained'
 
 
@@ -86,9 +86,9 @@ def load_weights_file(module: nn.Module, path: str | Path, official: Official) -
         ValueError: It is damaged, could run code, or belongs to another network.
     """
     path = find_weights_file(path, official)
-    state = read_tensors(path)
-    if not state.keys() & module.state_dict().keys():
-        state = rename_state(state, official.rename)
+    state, ours = read_tensors(path), module.state_dict().keys()
+    # Official names may be partly the same as ours, and a file that does not fit is to be told of in its own names.
+    state = min(state, rename_state(state, official.rename), key=lambda names: len(names.keys() ^ ours))
     check_fits(state, module, '', f'The weights in {path}')
     module.load_state_dict(state)
 
@@ -131,7 +131,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
             f'{path} is refused: it holds more than tensors, and loading it could run code. '
             'Use a file of plain tensors.'
         ) from error
-    except (RuntimeError, EOFError, SafetensorError) as error:
+    except (RuntimeError, EOFError, UnicodeDecodeError, SafetensorError) as error:
         reason = str(error).partition('\n')[0]
         raise ValueError(f'{path} is damaged or no file of weights ({reason}). Fetch it anew.') from error
     for wrapper in WRAPPERS:

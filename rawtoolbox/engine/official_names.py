@@ -2,7 +2,8 @@
 
 Each ``<network>_key`` gives our name of an official one, None for what ours does not keep (wavelet taps, gradient
 kernels, a module that is listed twice), and names it does not know as they are, for the check that follows to
-report. ``OFFICIAL_BACKBONES`` says which network a file belongs to and what it is called where it is published.
+report. ``OFFICIAL_BACKBONES`` and ``OFFICIAL_DISCRIMINATORS`` say which network a file belongs to and what it is called
+where it is published.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from rawtoolbox.engine.convert import RCAB_RULES, Official, key_map
-from rawtoolbox.registry import BACKBONES
+from rawtoolbox.registry import BACKBONES, MODELS
 
 
 def _shift(template: str, *offsets: int) -> Callable[[re.Match], str]:
@@ -200,6 +201,10 @@ def _rrdbnet_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
     return {'type': 'RRDBNet', 'scale': scale, 'blocks': _count(state, r'body\.\d+')}
 
 
+def _vgg_discriminator_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {'type': 'VGGDiscriminator', 'size': 256 if _count(state, r'features\.\d') == 6 else 128}
+
+
 def _spsr_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
     return {'type': 'SPSR', 'blocks': max(20, _count(state, r'trunk\.body\.\d+'))}
 
@@ -260,5 +265,22 @@ OFFICIAL_BACKBONES = {
         spsr_key,
         ('spsr.safetensors', 'spsr.pth'),
         'spsr.pth of Maclory/SPSR',
+    ),
+}
+
+OFFICIAL_DISCRIMINATORS = {
+    'patchgan': Official(
+        MODELS,
+        lambda state: {'type': 'PatchDiscriminator'},
+        key_map(),  # its names are ours
+        ('patchgan.safetensors', 'Discriminator_model_80.pth'),
+        'the Discriminator of a LiteISPGAN run of cszhilu1998/RAW-to-sRGB, or that of MW-ISPNet or RealSR',
+    ),
+    'vgg_discriminator': Official(
+        MODELS,
+        _vgg_discriminator_config,
+        vgg_discriminator_key,
+        ('vgg_discriminator.safetensors', 'net_d_400000.pth'),
+        'net_d_400000.pth of an ESRGAN or SRGAN run of XPixelGroup/BasicSR',
     ),
 }

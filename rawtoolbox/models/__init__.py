@@ -1,6 +1,7 @@
 """Models: what mmengine's Runner trains."""
 
+from rawtoolbox.models.discriminators import PatchDiscriminator, VGGDiscriminator
 from rawtoolbox.models.preprocessor import RawPreprocessor
 from rawtoolbox.models.restorer import RawRestorer
 
-__all__ = ['RawPreprocessor', 'RawRestorer']
+__all__ = ['PatchDiscriminator', 'RawPreprocessor', 'RawRestorer', 'VGGDiscriminator']

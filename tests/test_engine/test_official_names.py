@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from rawtoolbox.engine.checkpoint import check_fits
-from rawtoolbox.engine.convert import convert_file, rename_state
-from rawtoolbox.engine.official_names import OFFICIAL_BACKBONES
+from rawtoolbox.engine.convert import convert_file, load_weights_file, read_tensors, rename_state
+from rawtoolbox.engine.official_names import OFFICIAL_BACKBONES, OFFICIAL_DISCRIMINATORS
 from rawtoolbox.registry import BACKBONES
 
 
@@ -38,7 +38,11 @@ CASES = {
     'rrdbnet, named by BasicSR': ('rrdbnet', 'rrdbnet', 'keys_nb23'),
     'rrdbnet, named by ESRGAN': ('rrdbnet', 'rrdbnet_esrgan', 'keys_nb23'),
     'spsr': ('spsr', 'spsr'),
+    'patchgan': ('patchgan', 'patchgan'),
+    'vgg, 128 pixels': ('vgg_discriminator', 'vgg_disc_128'),
+    'vgg, 256 pixels': ('vgg_discriminator', 'vgg_disc_256'),
 }
+OFFICIAL = OFFICIAL_BACKBONES | OFFICIAL_DISCRIMINATORS
 
 
 class Official(NamedTuple):
@@ -51,7 +55,7 @@ class Official(NamedTuple):
 def official(request):
     """An official state dict without values, and the network that is built for it."""
     network, *golden = request.param
-    entry = OFFICIAL_BACKBONES[network]
+    entry = OFFICIAL[network]
     state = {name: torch.empty(shape, device='meta') for name, shape in golden_shapes(*golden).items()}
     with torch.device('meta'):
         network = entry.registry.build(entry.config(rename_state(state, entry.rename)))
@@ -79,9 +83,9 @@ def test_a_wrong_file_is_refused_with_what_is_missing_and_unexpected(official):
         check_fits(rename_state(wrong, official.rename), official.network, '', 'The weights')
 
 
-@pytest.mark.parametrize('network', OFFICIAL_BACKBONES)
+@pytest.mark.parametrize('network', OFFICIAL)
 def test_a_file_of_no_known_network_is_refused(network):
-    entry = OFFICIAL_BACKBONES[network]
+    entry = OFFICIAL[network]
     stranger = rename_state({'stranger.weight': torch.empty(1)}, entry.rename)
     with torch.device('meta'):
         built = entry.registry.build(entry.config(stranger))
@@ -120,6 +124,31 @@ def test_a_converted_file_gives_the_official_output(tmp_path):
     with torch.no_grad():
         image = network.double()(inputs(golden, 'c0')['lr'])
     assert_close(image, expected64(golden, 'c0')['sr'])
+
+
+def test_official_names_that_are_partly_ours_are_renamed_when_loaded(tmp_path):
+    golden = load('rrdbnet_esrgan')
+    state = weights(golden)
+    network = BACKBONES.build({'type': 'RRDBNet', 'blocks': 2})
+    assert state.keys() & network.state_dict().keys()
+    torch.save(state, tmp_path / 'official.pth')
+    load_weights_file(network, tmp_path / 'official.pth', OFFICIAL_BACKBONES['rrdbnet'])
+    assert torch.equal(network.conv_hr.weight, state['HRconv.weight'])
+
+
+def test_a_file_under_our_names_is_told_of_under_them(tmp_path):
+    network = BACKBONES.build({'type': 'MSRResNet', 'width': 4, 'blocks': 1})
+    state = network.state_dict()
+    state['stranger.weight'] = state.pop('tail.0.weight')
+    torch.save(state, tmp_path / 'ours.pth')
+    with pytest.raises(ValueError, match=r'1 missing \(tail\.0\.weight\); 1 unexpected \(stranger\.weight\)'):
+        load_weights_file(network, tmp_path / 'ours.pth', OFFICIAL_BACKBONES['msrresnet'])
+
+
+@pytest.mark.parametrize('wrapper', ['state_dict', 'model_state', 'params', 'params_ema'])
+def test_a_training_checkpoint_is_unwrapped(tmp_path, wrapper):
+    torch.save({'epoch': 3, wrapper: {'module.head.weight': torch.ones(2)}}, tmp_path / 'official.pkl')
+    assert list(read_tensors(tmp_path / 'official.pkl')) == ['head.weight']
 
 
 def test_names_of_another_network_come_back_unchanged():

@@ -17,11 +17,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from rawtoolbox.engine.cli import run_cli
 from rawtoolbox.engine.convert import OFFICIAL, convert_file
 from rawtoolbox.engine.files import sha256
-from rawtoolbox.engine.official_names import OFFICIAL_BACKBONES
+from rawtoolbox.engine.official_names import OFFICIAL_BACKBONES, OFFICIAL_DISCRIMINATORS
 
 
 def main() -> None:
-    networks = OFFICIAL | OFFICIAL_BACKBONES
+    networks = OFFICIAL | OFFICIAL_BACKBONES | OFFICIAL_DISCRIMINATORS
     origins = '\n'.join(f'{name:18}{official.origin}' for name, official in networks.items())
     parser = argparse.ArgumentParser(
         description=__doc__ + origins, formatter_class=argparse.RawDescriptionHelpFormatter
