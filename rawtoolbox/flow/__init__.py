@@ -2,5 +2,6 @@
 
 from rawtoolbox.flow.dis import DISFlow
 from rawtoolbox.flow.pwcnet import PWCNet
+from rawtoolbox.flow.raft import RAFT
 
-__all__ = ['DISFlow', 'PWCNet']
+__all__ = ['RAFT', 'DISFlow', 'PWCNet']
