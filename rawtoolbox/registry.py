@@ -11,6 +11,7 @@ from typing import Any
 
 import mmengine.registry as root
 from mmengine.registry import Registry as MMRegistry
+from mmengine.utils import get_object_from_string
 
 SCOPE = 'rawtoolbox'
 
@@ -24,8 +25,10 @@ class Registry(MMRegistry):
         Raises:
             KeyError: No such name here or in a parent registry; the message names the nearest ones.
         """
+        # A dumped config names classes by their module; mmengine would read the package's name as a scope.
+        found = get_object_from_string(key) if '.' in key else None
         try:
-            found = super().get(key)
+            found = found or super().get(key)
         except RuntimeError:  # mmengine's answer to a dotted name that cannot be imported
             found = None
         if found is None:

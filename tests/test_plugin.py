@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def test_backbone_of_the_documentation_trains_by_name(tmp_path, demo_data):
+def test_backbone_of_the_documentation_trains_by_name(tmp_path, demo_options):
     (tmp_path / 'rawtoolbox').symlink_to(ROOT)
     mine = tmp_path / 'mine'
     mine.mkdir()
@@ -19,7 +19,7 @@ def test_backbone_of_the_documentation_trains_by_name(tmp_path, demo_data):
         (mine / name).write_text(text)
     assert len(files[0][1].splitlines()) <= 30
 
-    options = [f'data_root={demo_data}', 'train_cfg.max_epochs=1', 'model.data_preprocessor.crop_size=64']
+    options = [*demo_options, 'train_cfg.max_epochs=1']
     command = [sys.executable, '../rawtoolbox/tools/train.py', 'tiny_demo.py', '--no-validate']
     done = subprocess.run(
         [*command, '--cfg-options', *options], cwd=mine, capture_output=True, text=True, check=False

@@ -62,9 +62,9 @@ def main() -> None:
     if args.no_validate:
         launch.without_validation(config)
     if args.auto_scale_lr:
-        config.setdefault('auto_scale_lr', {})['enable'] = True
+        config.auto_scale_lr = {**config.get('auto_scale_lr', {'base_batch_size': 16}), 'enable': True}
     if args.seed is not None:
-        config.setdefault('randomness', {})['seed'] = args.seed
+        config.randomness = {**config.get('randomness', {}), 'seed': args.seed}
     with launch.distributed(config, args.launcher):
         launch.build_runner(config).train()
 

@@ -9,6 +9,7 @@ from rawtoolbox.datasets import SimulatedZRRDataset
 from rawtoolbox.metrics import AlignmentProtocols
 
 data_root = 'data/demo'
+_simulation = dict(patch_size=256)
 
 train_dataloader = dict(
     batch_size=4,
@@ -17,7 +18,7 @@ train_dataloader = dict(
     drop_last=True,
     sampler=dict(type=DefaultSampler, shuffle=True),
     collate_fn=dict(type='default_collate'),
-    dataset=dict(type=SimulatedZRRDataset, split='train', patch_size=256),
+    dataset=dict(type=SimulatedZRRDataset, split='train', simulation=_simulation, with_truth=False),
 )
 val_dataloader = dict(
     batch_size=1,
@@ -25,7 +26,7 @@ val_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type=DefaultSampler, shuffle=False),
     collate_fn=dict(type='default_collate'),
-    dataset=dict(type=SimulatedZRRDataset, split='test', patch_size=256, with_truth=True),
+    dataset=dict(type=SimulatedZRRDataset, split='test', simulation=_simulation),
 )
 test_dataloader = val_dataloader
 

@@ -101,6 +101,11 @@ class FlowAligner(nn.Module):
             target, mask = shrink(target, size), valid_mask(shrink(mask, size), self.eps)
         return {'loss_gcm': masked_l1(aligned.mapped, target, mask, self.loss_form)}
 
+    def estimate_from_raw(self, source: Tensor, target: Tensor) -> Tensor:
+        """The flow that ``reference='raw'`` would give, (N, 2, H, W): what the colour mapper is measured against."""
+        small = shrink(target, source.shape[-2:])
+        return self.flow_estimator(match_exposure(gamma_encode(source), small), small)
+
     def warp(self, target: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
         """The target warped by the flow, zero where it is unknown, and the mask that says where (Eqs. 4, 6)."""
         flow = resize_flow(flow, target.shape[-2:])

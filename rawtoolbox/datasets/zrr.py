@@ -20,7 +20,6 @@ from rawtoolbox.datasets.image_files import (
     read_mosaic,
     read_photo,
 )
-from rawtoolbox.ops.bayer import parse_cfa
 from rawtoolbox.registry import DATASETS
 
 OFFICIAL_COUNTS = {'train': 46839, 'test': 1204}
@@ -63,7 +62,6 @@ class ZRRDataset(Dataset):
         patch_size: Side, or height and width, that all files must have; None for any.
         with_truth: Whether ``aligned`` and ``flow`` are delivered as well, as far as they are there.
         bit_depth: Bits of the sensor values.
-        cfa: CFA pattern from pixel (0, 0); told in ``metainfo``, the mosaic is delivered as it is stored.
         raw_dir: Folder of the raws inside the split's.
         target_dir: Folder of the photos; None for raws alone.
         expected_count: Number of pairs that must be there, such as ``OFFICIAL_COUNTS['train']``.
@@ -83,7 +81,6 @@ class ZRRDataset(Dataset):
         patch_size: int | tuple[int, int] | None = 448,
         with_truth: bool = False,
         bit_depth: int = 10,
-        cfa: str = 'RGGB',
         raw_dir: str = 'huawei_raw',
         target_dir: str | None = 'canon',
         expected_count: int | None = None,
@@ -94,7 +91,7 @@ class ZRRDataset(Dataset):
             raise ValueError(f"split: expected 'train' or 'test', found {split!r}.")
         if not 1 <= bit_depth <= 16:
             raise ValueError(f'bit_depth: expected 1 to 16, found {bit_depth}.')
-        self.split, self.bit_depth, self.cfa = split, bit_depth, parse_cfa(cfa)
+        self.split, self.bit_depth = split, bit_depth
         self.size = (patch_size, patch_size) if isinstance(patch_size, int) else patch_size
         folder = _split_folder(Path(data_root).expanduser(), split)
         self.raws = _list_images(folder / raw_dir)
@@ -118,7 +115,6 @@ class ZRRDataset(Dataset):
         return {
             'dataset': type(self).__name__,
             'split': self.split,
-            'cfa': self.cfa,
             'bit_depth': self.bit_depth,
         }
 
@@ -165,8 +161,8 @@ def natural_key(name: str) -> list[tuple[int, str]]:
 def _split_folder(root: Path, split: str) -> Path:
     """The folder of a split."""
     remedy = (
-        f'Download Zurich RAW to RGB (22 GB) from {OFFICIAL_PLACE} and extract it so that {root / split} is there, '
-        f'or make a stand-in: python tools/prepare_data/simulate.py {root}'
+        f'Download Zurich RAW to RGB (22 GB) from {OFFICIAL_PLACE} and extract it so that {root / split} holds '
+        f'huawei_raw and canon, name its folder (--cfg-options data_root=FOLDER), or make a stand-in: python tools/prepare_data/simulate.py {root}'
     )
     for folder, what in ((root, 'the data set'), (root / split, f'the {split} split')):
         if not folder.is_dir():

@@ -13,12 +13,12 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader, Runner
-from mmengine.runner.checkpoint import weights_to_cpu
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from rawtoolbox.engine.config import plain_config
 from rawtoolbox.engine.files import atomic_path, sha256
-from rawtoolbox.registry import HOOKS
+from rawtoolbox.registry import ALIGNERS, HOOKS
 
 BACKBONE = 'backbone.'
 ALIGNER = 'aligner.'
@@ -43,7 +43,9 @@ def load_local(filename: str, map_location: Any = None) -> dict[str, Any]:
     """
     path = Path(filename).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(f'No checkpoint {path}. Look in the work folder for epoch_*.pth or best_*.pth.')
+        raise FileNotFoundError(
+            f'No checkpoint {path}. Look in the work folder for epoch_*.pth or best_*.pth.'
+        )
     if path.suffix == '.safetensors':
         tensors, meta = load_published(path, map_location)
         return {'state_dict': {BACKBONE + name: tensor for name, tensor in tensors.items()}, 'meta': meta}
@@ -54,14 +56,18 @@ def load_local(filename: str, map_location: Any = None) -> dict[str, Any]:
             f'{path} is refused: it is no checkpoint of tensors and plain values ({str(error).splitlines()[0]}). '
             'Loading it could run code. Convert official weights by tools/convert_weights/.'
         ) from error
-    except (RuntimeError, EOFError) as error:
-        raise ValueError(f'{path} is damaged or no checkpoint: {str(error).splitlines()[0]}. Copy it anew.') from error
+    except (RuntimeError, EOFError, OSError) as error:
+        raise ValueError(
+            f'{path} is damaged or no checkpoint: {str(error).splitlines()[0]}. Copy it anew.'
+        ) from error
     if not isinstance(checkpoint, Mapping):
         raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint.')
     return checkpoint if 'state_dict' in checkpoint else {'state_dict': checkpoint, 'meta': {}}
 
 
-def load_published(path: str | Path, map_location: Any = None) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+def load_published(
+    path: str | Path, map_location: Any = None
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Loads a published backbone: its tensors and what was written beside them.
 
     Args:
@@ -101,9 +107,13 @@ def publish(checkpoint: str | Path, out: str | Path, backbone: dict[str, Any], e
     loaded = load_local(str(checkpoint), 'cpu')
     state = loaded.get('ema_state_dict') or loaded['state_dict']
     state = {name.removeprefix('module.'): tensor for name, tensor in state.items()}
-    tensors = {name[len(BACKBONE) :]: t.contiguous() for name, t in state.items() if name.startswith(BACKBONE)}
+    tensors = {
+        name[len(BACKBONE) :]: t.contiguous() for name, t in state.items() if name.startswith(BACKBONE)
+    }
     if not tensors:
-        raise ValueError(f'{checkpoint} has no weights named {BACKBONE}*: it is no checkpoint of a RawRestorer.')
+        raise ValueError(
+            f'{checkpoint} has no weights named {BACKBONE}*: it is no checkpoint of a RawRestorer.'
+        )
     metadata = {key: json.dumps(value) for key, value in {'config': backbone, **extra}.items()}
     with atomic_path(out) as temporary:
         save_file(tensors, temporary, metadata)
@@ -127,13 +137,17 @@ def check_fits(state: Mapping[str, torch.Tensor], model: torch.nn.Module, only: 
     if have == want:
         return
     missing, unexpected = sorted(want.keys() - have.keys()), sorted(have.keys() - want.keys())
-    shapes = [f'{n} {have[n]} instead of {want[n]}' for n in sorted(have.keys() & want.keys()) if have[n] != want[n]]
+    shapes = [
+        f'{n} {have[n]} instead of {want[n]}' for n in sorted(have.keys() & want.keys()) if have[n] != want[n]
+    ]
     parts = [
         f'{len(names)} {kind} ({", ".join(names[:3])}{", ..." if len(names) > 3 else ""})'
         for kind, names in (('missing', missing), ('unexpected', unexpected), ('of another shape', shapes))
         if names
     ]
-    raise ValueError(f'{what} belong to another network: {"; ".join(parts)}. Check that config and checkpoint match.')
+    raise ValueError(
+        f'{what} belong to another network: {"; ".join(parts)}. Check that config and checkpoint match.'
+    )
 
 
 def to_plain(value: Any) -> Any:
@@ -146,7 +160,8 @@ def to_plain(value: Any) -> Any:
             'max_length': value.max_length,
         }
     if isinstance(value, Mapping):
-        return {key: to_plain(item) for key, item in value.items()}
+        # a one-cycle schedule stores its own method, which it has anyway when it is built
+        return {key: to_plain(item) for key, item in value.items() if not callable(item)}
     if isinstance(value, list | tuple):
         return type(value)(to_plain(item) for item in value) if type(value) in (list, tuple) else list(value)
     if isinstance(value, np.generic):
@@ -176,6 +191,7 @@ class PlainCheckpointHook(Hook):
     priority = 'VERY_HIGH'
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        checkpoint['meta']['model'] = plain_config(runner.cfg.model)
         plain = to_plain(checkpoint)
         checkpoint.clear()
         checkpoint.update(plain)
@@ -184,8 +200,11 @@ class PlainCheckpointHook(Hook):
         model = getattr(runner.model, 'module', runner.model)
         state = {name.removeprefix('module.'): t for name, t in checkpoint['state_dict'].items()}
         check_fits(state, model, BACKBONE, 'The weights')
-        if getattr(model, 'aligner_checkpoint', None):  # the aligner named there stays
-            state = {name: tensor for name, tensor in state.items() if not name.startswith(ALIGNER)}
+        if any(name.startswith(ALIGNER) for name in state):
+            check_fits(state, model, ALIGNER, "The aligner's weights")
+        model.note_loaded(
+            set(state), checkpoint_id(runner.cfg.load_from) if runner.cfg.get('load_from') else None
+        )
         checkpoint['state_dict'] = state
         hub = checkpoint.get('message_hub')
         if hub:
@@ -195,24 +214,29 @@ class PlainCheckpointHook(Hook):
                 info[key] = str(Path(runner.work_dir) / Path(info[key]).name)
 
 
-def load_aligner(model: torch.nn.Module, path: str | Path) -> str:
-    """Loads the aligner of another training run into a model, for *Align GT with raw*.
+def checkpoint_id(path: str | Path) -> str:
+    """Name and hash of a checkpoint, as results quote it."""
+    return f'{Path(path).name} sha256:{sha256(path)[:16]}'
+
+
+def load_aligner(path: str | Path) -> torch.nn.Module:
+    """The aligner of a training run, built as that run's config says, with its weights.
 
     Args:
-        model: A model with an ``aligner``.
-        path: A training checkpoint whose names begin with ``aligner.``.
-
-    Returns:
-        Name and hash of the file, for the results.
+        path: A checkpoint of the run.
 
     Raises:
-        ValueError: The file holds no such aligner.
+        ValueError: The file holds no aligner.
     """
-    state = weights_to_cpu(load_local(str(path), 'cpu')['state_dict'])
-    check_fits(state, model, ALIGNER, f'The weights of the aligner in {path}')
-    weights = {name.removeprefix(ALIGNER): tensor for name, tensor in state.items() if name.startswith(ALIGNER)}
-    model.aligner.load_state_dict(weights)
-    return f'{Path(path).name} sha256:{sha256(path)[:16]}'
+    checkpoint = load_local(str(path), 'cpu')
+    config = checkpoint.get('meta', {}).get('model', {}).get('aligner')
+    if not config:
+        raise ValueError(f'{path} holds no aligner: name a checkpoint (.pth) of a run that trained with one.')
+    aligner = ALIGNERS.build(config)
+    weights = {n[len(ALIGNER) :]: t for n, t in checkpoint['state_dict'].items() if n.startswith(ALIGNER)}
+    check_fits(weights, aligner, '', f'The weights of the aligner in {path}')
+    aligner.load_state_dict(weights)
+    return aligner
 
 
 def latest_checkpoint(work_dir: str | Path) -> Path | None:

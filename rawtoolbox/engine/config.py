@@ -49,11 +49,11 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
             names the nearest known one.
         KeyError: A type that is not registered.
     """
-    path = Path(path)
+    path = Path(path).absolute()
     if not path.is_file():
         siblings = sorted(other.name for other in path.parent.glob('*.py')) if path.parent.is_dir() else []
         raise FileNotFoundError(f'No config {path}.{suggest(path.name, siblings)}')
-    for folder in (Path.cwd(), path.parent.absolute()):  # where custom_imports finds a user's own modules
+    for folder in (Path.cwd(), path.parent):  # where custom_imports finds a user's own modules
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
     config = Config.fromfile(path)
@@ -118,9 +118,13 @@ def check_arguments(config: Config) -> None:
         ValueError: Such an argument; the message names where it stands and the nearest known one.
         KeyError: A type that is not registered.
     """
-    for where, part in _parts('', config):
+    roots = [key for key in ('model', 'val_evaluator', 'test_evaluator', *LOADERS) if config.get(key)]
+    for where, part in (found for key in roots for found in _parts(key, config[key])):
         cls = _resolve(part['type'])
-        parameters = inspect.signature(cls).parameters if inspect.isclass(cls) else {}
+        try:
+            parameters = inspect.signature(cls).parameters if inspect.isclass(cls) else {}
+        except ValueError:  # a built-in class without one
+            continue
         if not parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             continue
         for key in part:
@@ -136,8 +140,7 @@ def _parts(where: str, node: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         if node.get('type') is not None:
             yield where, node
         for key, item in node.items():
-            if where or key in ('model', 'val_evaluator', 'test_evaluator', *LOADERS):
-                yield from _parts(f'{where}.{key}' if where else key, item)
+            yield from _parts(f'{where}.{key}', item)
     elif isinstance(node, list | tuple):
         for index, item in enumerate(node):
             yield from _parts(f'{where}.{index}', item)
@@ -149,15 +152,17 @@ def _resolve(kind: Any) -> Any:
         return kind
     parts = (registry.BACKBONES, registry.ALIGNERS, registry.FLOW_ESTIMATORS, registry.LOSSES)
     for known in (*parts, registry.MODELS, registry.DATASETS, registry.METRICS):
-        if kind in known:
+        if kind in known or '.' in kind:
             return known.get(kind)
     return None
 
 
 def plain_config(cfg: ConfigDict | dict[str, Any]) -> dict[str, Any]:
-    """A part of a config as plain values, its classes as importable names: what a published file carries."""
+    """A part of a config as plain values, its classes as their names: what a published file carries."""
     if isinstance(cfg, dict):
         return {key: plain_config(value) for key, value in cfg.items()}
     if isinstance(cfg, list | tuple):
         return [plain_config(value) for value in cfg]
-    return f'{cfg.__module__}.{cfg.__qualname__}' if inspect.isclass(cfg) else cfg
+    if not inspect.isclass(cfg):
+        return cfg
+    return cfg.__name__ if _resolve(cfg.__name__) is cfg else f'{cfg.__module__}.{cfg.__qualname__}'

@@ -14,7 +14,7 @@ import torch.distributed as dist
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from rawtoolbox.engine.checkpoint import ALIGNER, latest_checkpoint, load_local
+from rawtoolbox.engine.checkpoint import latest_checkpoint, load_local
 from rawtoolbox.engine.files import check_writable
 
 
@@ -54,12 +54,10 @@ def set_resume(config: Config, resume: str | None) -> None:
 
 def set_autocast(config: Config) -> None:
     """Turns on bfloat16 in training, validation and test (``--amp``), for one optimiser or several."""
-    from rawtoolbox.engine.optim import AutocastOptimWrapper
-
     wrapper = config.optim_wrapper
     wrappers = [wrapper] if 'optimizer' in wrapper else [w for w in wrapper.values() if isinstance(w, dict)]
     for each in wrappers:
-        each['type'] = AutocastOptimWrapper
+        each['type'] = 'AutocastOptimWrapper'
     for name in ('val_cfg', 'test_cfg'):
         if config.get(name):
             config[name]['fp16'] = True  # mmengine's word for autocast; bfloat16 on a CPU
@@ -93,9 +91,11 @@ def distributed(config: Config, launcher: str) -> Iterator[None]:
         )
     if not torch.cuda.is_available():
         dist.init_process_group('gloo')
-        config.setdefault('model_wrapper_cfg', {}).update(
-            type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
-        )
+        wrapper = {'type': 'MMDistributedDataParallel', 'device_ids': None, 'broadcast_buffers': False}
+        config.model_wrapper_cfg = {
+            **wrapper,
+            'find_unused_parameters': config.get('find_unused_parameters', False),
+        }
     try:
         yield
     finally:
@@ -124,11 +124,11 @@ def set_test(config: Config, checkpoint: str, aligner_checkpoint: str | None) ->
     """
     if Path(checkpoint).is_dir():
         checkpoint = str(latest_checkpoint(checkpoint) or Path(checkpoint) / 'epoch_*.pth')
-    weights = load_local(checkpoint, 'cpu')['state_dict']
+    load_local(checkpoint, 'cpu')  # a wrong file is refused before data are made or networks built
     config.load_from = checkpoint
     config.resume = False
-    has_aligner = any(name.removeprefix('module.').startswith(ALIGNER) for name in weights)
-    config.model.aligner_checkpoint = aligner_checkpoint or (checkpoint if has_aligner else None)
+    if aligner_checkpoint:
+        config.model.aligner_checkpoint = aligner_checkpoint
     for evaluator in _listed(config.test_evaluator):
         if evaluator.get('out_dir', '') is None:
             evaluator.out_dir = str(Path(config.work_dir) / 'test')

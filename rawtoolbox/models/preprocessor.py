@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rawtoolbox.backbones.raw_input import RawInput
 from rawtoolbox.ops.augment import dihedral, dihedral_bayer, random_crop_window
-from rawtoolbox.ops.bayer import pack_mosaic, parse_cfa
+from rawtoolbox.ops.bayer import pack_mosaic, parse_cfa, rephase_to_rggb
 from rawtoolbox.ops.checks import check_shape
 from rawtoolbox.ops.coord import batch_coord_maps, pack_coord
 from rawtoolbox.ops.demosaic import demosaic_bilinear, resize_planes
@@ -28,7 +28,7 @@ class RawPreprocessor(BaseDataPreprocessor):
     Args:
         black_level: Sensor value of black: one, or four in the 2x2 order of the CFA.
         white_level: Sensor value of white. Zurich data set: 63 and 4 * 255 in the official code.
-        cfa: CFA pattern of the mosaics; data sets deliver RGGB.
+        cfa: CFA pattern of the mosaics from pixel (0, 0); all but RGGB lose a row or column at either end.
         raw_input: The backbone's input convention; filled in by the restorer.
         crop_size: Side of random training crops in sensor pixels, even; None for whole patches.
         augment: Training flips and transposition: ``'bayer'`` keeps the mosaic's phase (and moves the target
@@ -60,10 +60,9 @@ class RawPreprocessor(BaseDataPreprocessor):
             raise ValueError(f"coord is 'patch' or 'frame', got {coord!r}.")
         if crop_size is not None and (crop_size < 16 or crop_size % 2):
             raise ValueError(f'crop_size must be even and at least 16, got {crop_size}.')
-        if parse_cfa(cfa) != 'RGGB':
-            raise ValueError(f'cfa must be RGGB here, got {cfa!r}: let the data set re-phase its mosaics.')
         self.black_level = black_level
         self.white_level = white_level
+        self.cfa = parse_cfa(cfa)
         self.raw_input = raw_input or RawInput()
         self.crop_size = crop_size
         self.augment = augment
@@ -90,6 +89,9 @@ class RawPreprocessor(BaseDataPreprocessor):
             key: samples[key].to(torch.float32) / 255 for key in ('target', 'aligned') if key in samples
         }
         maps = self._coord_maps(samples.get('meta'), mosaic)
+        if self.cfa != 'RGGB':
+            images |= {key: samples[key] for key in ('flow', 'flow_valid') if key in samples}
+            mosaic, maps, images = self._rephase(mosaic, maps, images)
         if training and self.crop_size:
             mosaic, maps, images = self._crop(mosaic, maps, images)
         flips = self._draw_flips(mosaic) if training and self.augment else []
@@ -113,6 +115,16 @@ class RawPreprocessor(BaseDataPreprocessor):
         if self.coord == 'frame' and meta is not None:
             origins, frames = _pairs(meta['origin']), _pairs(meta['frame_size'])
         return batch_coord_maps(height, width, origins, frames, device=mosaic.device)
+
+    def _rephase(
+        self, mosaic: Tensor, maps: Tensor, images: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """The part of every image in which the mosaic is RGGB."""
+        width = mosaic.shape[-1]
+        cut = {
+            key: rephase_to_rggb(image, self.cfa, image.shape[-1] // width) for key, image in images.items()
+        }
+        return rephase_to_rggb(mosaic, self.cfa), rephase_to_rggb(maps, self.cfa), cut
 
     def _crop(
         self, mosaic: Tensor, maps: Tensor, images: dict[str, Tensor]

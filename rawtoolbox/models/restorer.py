@@ -8,9 +8,9 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
-from rawtoolbox.aligners.base import Aligned
+from rawtoolbox.aligners import Aligned, FlowAligner
 from rawtoolbox.backbones.raw_input import RawInput
-from rawtoolbox.engine.checkpoint import load_aligner
+from rawtoolbox.engine.checkpoint import ALIGNER, checkpoint_id, load_aligner
 from rawtoolbox.models.ensemble import ensemble_x8
 from rawtoolbox.ops.colour import gamma_encode
 from rawtoolbox.registry import ALIGNERS, BACKBONES, LOSSES, MODELS, build_component
@@ -27,8 +27,8 @@ class RawRestorer(BaseModel):
         aligner: Config of what lines the target up with the raw; None compares with the target as it is.
         losses: Configs by name; each is logged as ``loss_<name>``. An entry of None is left out.
         data_preprocessor: Config of the preprocessor; it is told the backbone's input convention.
-        aligner_checkpoint: A training run's checkpoint whose aligner serves *Align GT with raw* instead of the
-            tested checkpoint's own.
+        aligner_checkpoint: A training run's checkpoint whose aligner serves *Align GT with raw* instead of this
+            model's own.
         tta: Whether to predict by the x8 self-ensemble.
         init_cfg: As mmengine's.
     """
@@ -54,8 +54,10 @@ class RawRestorer(BaseModel):
         self.aligner = ALIGNERS.build(aligner) if aligner else None
         self.losses = nn.ModuleDict({name: LOSSES.build(cfg) for name, cfg in (losses or {}).items() if cfg})
         self.tta = tta
-        self.aligner_checkpoint = aligner_checkpoint
-        self.aligner_id = load_aligner(self, aligner_checkpoint) if aligner_checkpoint else None
+        # In a list, and so neither in the state dict nor trained: it is another run's.
+        self.reference_aligner = [load_aligner(aligner_checkpoint).eval()] if aligner_checkpoint else []
+        self.aligner_id = checkpoint_id(aligner_checkpoint) if aligner_checkpoint else None
+        self.aligner_untrained = False
 
     def forward(
         self, inputs: dict[str, Tensor], data_samples: dict[str, Any] | None = None, mode: str = 'tensor'
@@ -78,16 +80,28 @@ class RawRestorer(BaseModel):
             return self.predict(inputs, data_samples or {})
         raise ValueError(f"mode is 'tensor', 'loss' or 'predict', got {mode!r}.")
 
-    def align(self, inputs: dict[str, Tensor], target: Tensor, prediction: Tensor | None) -> Aligned:
-        """The target lined up with the source; without an aligner, as it is."""
-        if self.aligner is None:
-            return Aligned(target, torch.ones_like(target[:, :1]))
-        return self.aligner(inputs['source'], target, inputs['source_coord'], prediction)
+    def note_loaded(self, names: set[str], checkpoint: str | None) -> None:
+        """Notes whose weights are about to be loaded, so that results can say what aligned.
+
+        Args:
+            names: Names of the loaded weights; a published checkpoint has none of the aligner's.
+            checkpoint: Name and hash of the checkpoint.
+        """
+        if self.reference_aligner or self.aligner is None:
+            return
+        self.aligner_untrained = bool(self.aligner.state_dict()) and not any(
+            n.startswith(ALIGNER) for n in names
+        )
+        self.aligner_id = checkpoint
 
     def loss(self, inputs: dict[str, Tensor], data_samples: dict[str, Any]) -> dict[str, Tensor]:
         """Eq. 11: the backbone's losses against the aligned target, and the colour mapper's own."""
         prediction = self.backbone(inputs['raw'], inputs['coord'])
-        aligned = self.align(inputs, data_samples['target'], prediction)
+        target = data_samples['target']
+        if self.aligner is None:
+            aligned = Aligned(target, torch.ones_like(target[:, :1]))
+        else:
+            aligned = self.aligner(inputs['source'], target, inputs['source_coord'], prediction)
         losses = {
             f'loss_{name}': loss(prediction, aligned.target, aligned.mask)
             for name, loss in self.losses.items()
@@ -120,14 +134,17 @@ class RawRestorer(BaseModel):
         self, inputs: dict[str, Tensor], data_samples: dict[str, Any], pred: Tensor
     ) -> dict[str, Tensor | None]:
         """The target, the aligned target and, where the data set knows it, the truth."""
-        batch = {'target': data_samples['target']}
-        if self.aligner is not None:
-            aligned = self.align(inputs, data_samples['target'], pred)
-            batch |= {
-                'aligned_target': aligned.target,
-                'aligned_mask': aligned.mask,
-                'flow': aligned.flow,
-                'mapped': aligned.mapped,
-            }
+        target = data_samples['target']
         truth = {'exact_target': 'aligned', 'true_flow': 'flow', 'flow_valid': 'flow_valid'}
-        return batch | {name: data_samples.get(key) for name, key in truth.items()}
+        batch = {'target': target, **{name: data_samples.get(key) for name, key in truth.items()}}
+        aligner = self.reference_aligner[0].to(target) if self.reference_aligner else self.aligner
+        if aligner is None or (aligner is self.aligner and self.aligner_untrained):
+            return batch
+        aligned = aligner(inputs['source'], target, inputs['source_coord'], pred)
+        if aligned.flow is None or getattr(aligner, 'reference', None) == 'output':
+            return batch  # nothing was aligned with the raw
+        batch |= {'aligned_target': aligned.target, 'aligned_mask': aligned.mask}
+        batch |= {'flow': aligned.flow, 'mapped': aligned.mapped}
+        if batch['true_flow'] is not None and isinstance(aligner, FlowAligner):
+            batch['flow_raw'] = aligner.estimate_from_raw(inputs['source'], target)
+        return batch

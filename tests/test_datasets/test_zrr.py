@@ -102,11 +102,10 @@ def test_registry_and_metainfo(root):
             'type': 'ZRRDataset',
             'data_root': str(root),
             'patch_size': list(SIZE),
-            'cfa': 'bggr',
             'bit_depth': 12,
         }
     )
-    assert dataset.metainfo == {'dataset': 'ZRRDataset', 'split': 'train', 'cfa': 'BGGR', 'bit_depth': 12}
+    assert dataset.metainfo == {'dataset': 'ZRRDataset', 'split': 'train', 'bit_depth': 12}
 
 
 def test_names_limit(root):
@@ -140,7 +139,6 @@ def test_orientation_in_exif_is_ignored(root):
     ('arguments', 'message'),
     [
         ({'split': 'val'}, "split: expected 'train' or 'test', found 'val'"),
-        ({'cfa': 'RGBG'}, 'cfa: expected one of RGGB'),
         ({'bit_depth': 0}, 'bit_depth: expected 1 to 16, found 0'),
         ({'check_headers': 'some'}, "check_headers: expected 'sample', 'all' or 'none'"),
         ({'expected_count': 46839}, 'expected 46839 pairs, found 12. Download or extract'),

@@ -1,6 +1,7 @@
 import textwrap
 
 import pytest
+from conftest import ROOT
 
 from rawtoolbox.engine.config import check_arguments, known_keys, load_config, plain_config
 
@@ -90,7 +91,20 @@ def test_arguments_are_not_checked_where_anything_is_taken(tmp_path):
 
 
 def test_plain_config_names_classes():
+    from collections import OrderedDict
+
     from rawtoolbox.backbones import LiteISPNet
 
-    plain = plain_config({'type': LiteISPNet, 'sizes': (1, 2)})
-    assert plain == {'type': f'{LiteISPNet.__module__}.LiteISPNet', 'sizes': [1, 2]}
+    plain = plain_config({'type': LiteISPNet, 'sizes': (1, 2), 'other': OrderedDict})
+    assert plain == {'type': 'LiteISPNet', 'sizes': [1, 2], 'other': 'collections.OrderedDict'}
+
+
+def test_dumped_config_builds_again(tmp_path):
+    """A dumped config names its classes by module, also those of the registries of parts."""
+    from rawtoolbox.registry import BACKBONES
+
+    config = load_config(ROOT / 'configs/gcm_liteisp_demo.py', {'model.backbone.width': 4})
+    config.dump(tmp_path / 'dumped.py')
+    again = load_config(tmp_path / 'dumped.py')
+    assert again.model.backbone.type == 'rawtoolbox.backbones.LiteISPNet'
+    assert type(BACKBONES.build(again.model.backbone)).__name__ == 'LiteISPNet'

@@ -131,7 +131,6 @@ def test_oblong_patches_are_never_transposed():
         ({'augment': 'flip'}, "augment is 'bayer', 'official' or None"),
         ({'coord': 'lens'}, "coord is 'patch' or 'frame'"),
         ({'crop_size': 33}, 'crop_size must be even'),
-        ({'cfa': 'GRBG'}, 'cfa must be RGGB'),
         ({'cfa': 'RGBW'}, 'RGGB'),
     ],
 )
@@ -148,3 +147,26 @@ def test_crop_larger_than_the_patch_is_refused():
 def test_srgb_network_cannot_be_fed_from_a_mosaic():
     with pytest.raises(ValueError, match='cannot be fed from a mosaic'):
         RawPreprocessor(raw_input=RawInput(layout='rgb'))(batch())
+
+
+@pytest.mark.parametrize('cfa', ['GRBG', 'GBRG', 'BGGR'])
+def test_other_phases_become_rggb_with_target_truth_and_coordinates(cfa):
+    """A mosaic of another phase gives what the same scene, cropped, gives in RGGB."""
+    data, whole = batch(scale=2), RawPreprocessor()(batch(scale=2))
+    scene = torch.nn.functional.avg_pool2d(data['data_samples']['target'].float() / 255, 2)
+    data['inputs']['mosaic'] = (bayer_mosaic(scene, cfa) * 957 + 63).round().to(torch.uint16)
+    data['data_samples']['flow'] = torch.rand(3, 2, 32, 32)
+    out = RawPreprocessor(cfa=cfa)(data)
+    height, width = out['inputs']['source'].shape[-2:]
+    assert (height, width) == {'GRBG': (32, 30), 'GBRG': (30, 32), 'BGGR': (30, 30)}[cfa]
+    dy, dx = divmod(cfa.index('R'), 2)
+    window = (slice(dy, dy + height), slice(dx, dx + width))
+    inner = (slice(2, -2), slice(2, -2))  # demosaicking looks one pixel over the border
+    expected = whole['inputs']['source'][..., window[0], window[1]]
+    green = (out['inputs']['source'] - expected).abs()[..., inner[0], inner[1]]
+    assert green.mean() < 0.02
+    assert torch.equal(
+        out['inputs']['source_coord'], whole['inputs']['source_coord'][..., window[0], window[1]]
+    )
+    assert torch.equal(out['data_samples']['flow'], data['data_samples']['flow'][..., window[0], window[1]])
+    assert out['data_samples']['target'].shape[-2:] == (2 * height, 2 * width)
