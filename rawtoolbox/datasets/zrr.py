@@ -162,7 +162,8 @@ def _split_folder(root: Path, split: str) -> Path:
     """The folder of a split."""
     remedy = (
         f'Download Zurich RAW to RGB (22 GB) from {OFFICIAL_PLACE} and extract it so that {root / split} holds '
-        f'huawei_raw and canon, name its folder (--cfg-options data_root=FOLDER), or make a stand-in: python tools/prepare_data/simulate.py {root}'
+        'huawei_raw and canon; or name its folder (--cfg-options data_root=FOLDER), '
+        f'or make a stand-in: python tools/prepare_data/simulate.py {root}'
     )
     for folder, what in ((root, 'the data set'), (root / split, f'the {split} split')):
         if not folder.is_dir():

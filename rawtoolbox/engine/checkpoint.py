@@ -53,16 +53,20 @@ def load_local(filename: str, map_location: Any = None) -> dict[str, Any]:
         checkpoint = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
-            f'{path} is refused: it is no checkpoint of tensors and plain values ({str(error).splitlines()[0]}). '
+            f'{path} is refused: it is no checkpoint of tensors and plain values ({_first_line(error)}). '
             'Loading it could run code. Convert official weights by tools/convert_weights/.'
         ) from error
     except (RuntimeError, EOFError, OSError) as error:
         raise ValueError(
-            f'{path} is damaged or no checkpoint: {str(error).splitlines()[0]}. Copy it anew.'
+            f'{path} is damaged or no checkpoint: {_first_line(error)}. Copy it anew.'
         ) from error
     if not isinstance(checkpoint, Mapping):
         raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint.')
     return checkpoint if 'state_dict' in checkpoint else {'state_dict': checkpoint, 'meta': {}}
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition('\n')[0] or 'it is empty'
 
 
 def load_published(
