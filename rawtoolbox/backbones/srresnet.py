@@ -55,6 +55,10 @@ class SRResNet(nn.Module):
         width: Channels of the residual blocks; four times as many while enlarging.
         blocks: Number of residual blocks.
 
+    Attributes:
+        level: How many of the last enlargements are left out, 0 for none. The official training goes from scale 1
+            through 2 to 4, and each network starts from the one before: that is this one at levels 2, 1 and 0.
+
     Raises:
         ValueError: ``scale`` is none of these.
     """
@@ -66,7 +70,7 @@ class SRResNet(nn.Module):
         stages = {1: 1, 2: 2, 4: 3}.get(scale)
         if stages is None:
             raise ValueError(f'scale: expected 1, 2 or 4 (output pixels per mosaic pixel), found {scale}.')
-        self.raw_input = replace(self.raw_input, scale=2 * scale)
+        self.scale, self.level = scale, 0
         channels = 4 * width
         self.head = nn.Sequential(nn.Conv2d(4, width, 9, padding=4), nn.PReLU(width))
         self.body = nn.Sequential(
@@ -79,12 +83,26 @@ class SRResNet(nn.Module):
         )
         self.tail = nn.Conv2d(channels, 3, 9, padding=4)
 
+    @property
+    def level(self) -> int:
+        return self._level
+
+    @level.setter
+    def level(self, level: int) -> None:
+        if level not in range(self.scale.bit_length()):
+            raise ValueError(f'level: expected 0 to {self.scale.bit_length() - 1}, found {level}.')
+        self._level = level
+        self.raw_input = replace(self.raw_input, scale=2 * self.scale // 2**level)
+
     def forward(self, raw: Tensor, coord: Tensor | None = None) -> Tensor:
-        """Maps packed raw (N, 4, h, w) to sRGB (N, 3, 2*scale*h, 2*scale*w); ``coord`` is not used.
+        """Maps packed raw (N, 4, h, w) to sRGB (N, 3, s*h, s*w), s = 2 * scale / 2**level; ``coord`` is not used.
 
         Raises:
             ValueError: ``raw`` has another shape.
         """
         self.raw_input.check(raw)
         features = self.head(raw)
-        return self.tail(self.up(features + self.body(features)))
+        features = features + self.body(features)
+        for enlarge in self.up[: len(self.up) - self.level]:
+            features = enlarge(features)
+        return self.tail(features)

@@ -13,12 +13,13 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from rawtoolbox.aligners.flow_aligner import shrink
 from rawtoolbox.metrics import report
 from rawtoolbox.metrics.flow import endpoint_error, summarise_error
 from rawtoolbox.metrics.lpips import load_lpips, lpips
 from rawtoolbox.metrics.psnr import psnr
 from rawtoolbox.metrics.ssim import ssim
-from rawtoolbox.ops.warp import Scaling, backward_warp, valid_mask
+from rawtoolbox.ops.warp import Scaling, backward_warp, resize_flow, valid_mask
 from rawtoolbox.registry import FLOW_ESTIMATORS, METRICS, suggest
 
 PROTOCOLS = ('original', 'align_raw', 'align_result')
@@ -56,6 +57,8 @@ class AlignmentProtocols(BaseMetric):
         metrics: Which of ``'psnr'``, ``'ssim'``, ``'lpips'``. Without LPIPS's weights that column is empty.
         flow_estimator: Config of what ``align_result`` estimates the flow by; None is OpenCV's DIS, which
             needs no weights (the paper has PWC-Net).
+        flow_size: Size at which ``align_result`` estimates the flow, as a part of the image's. The official code for
+            SR-RAW has 0.5.
         scaling: See ``rawtoolbox.ops.warp.backward_warp``.
         eps: A warped pixel is valid when at least ``1 - eps`` of it comes from inside.
         out_dir: Where ``metrics.json`` (means) and ``metrics.csv`` (a line per image) are written; None: nowhere.
@@ -64,7 +67,7 @@ class AlignmentProtocols(BaseMetric):
         collect_dir: See mmengine's ``BaseMetric``.
 
     Raises:
-        ValueError: A protocol or a metric is not known.
+        ValueError: A protocol or a metric is not known, or ``flow_size`` is not in (0, 1].
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class AlignmentProtocols(BaseMetric):
         protocols: Sequence[str] = PROTOCOLS,
         metrics: Sequence[str] = SCORES,
         flow_estimator: dict[str, Any] | nn.Module | None = None,
+        flow_size: float = 1.0,
         scaling: Scaling = 'pixel',
         eps: float = 1e-3,
         out_dir: str | Path | None = None,
@@ -84,6 +88,9 @@ class AlignmentProtocols(BaseMetric):
         self.prefix = prefix
         _check_known('protocols', protocols, PROTOCOLS)
         _check_known('metrics', metrics, SCORES)
+        if not 0 < flow_size <= 1:
+            raise ValueError(f"flow_size: expected a part of the image's size in (0, 1], found {flow_size}.")
+        self.flow_size = flow_size
         self.protocols, self.metrics = tuple(protocols), tuple(metrics)
         self.flow_estimator = {'type': 'DISFlow'} if flow_estimator is None else flow_estimator
         self.scaling, self.eps = scaling, eps
@@ -92,6 +99,7 @@ class AlignmentProtocols(BaseMetric):
             'protocols': self.protocols,
             'metrics': self.metrics,
             'flow_estimator': str(self.flow_estimator),
+            'flow_size': flow_size,
             'scaling': scaling,
             'eps': eps,
         }
@@ -132,7 +140,9 @@ class AlignmentProtocols(BaseMetric):
         """The target lined up with the prediction, (3, H, W), and where it could be, (1, H, W)."""
         if self._estimator is None:
             self._estimator = FLOW_ESTIMATORS.build(self.flow_estimator).eval()
-        flow = self._estimator.to(pred.device)(pred[None], target[None])
+        size = tuple(max(1, round(self.flow_size * side)) for side in pred.shape[-2:])
+        images = [shrink(image[None], size) for image in (pred, target)]
+        flow = resize_flow(self._estimator.to(pred.device)(*images), pred.shape[-2:])
         warped, coverage = backward_warp(target[None], flow, self.scaling)
         return warped[0].clamp(0, 1), valid_mask(coverage, self.eps)[0]
 

@@ -18,6 +18,7 @@ from rawtoolbox.ops.demosaic import demosaic_bilinear, resize_planes
 from rawtoolbox.ops.levels import normalize_levels
 from rawtoolbox.registry import MODELS
 
+GAMMA = 2.2
 Flips = list[tuple[bool, bool, bool]]  # per image: horizontal, vertical, transpose
 
 
@@ -73,21 +74,28 @@ class RawPreprocessor(BaseDataPreprocessor):
         """Prepares a collated batch.
 
         Args:
-            data: ``inputs.mosaic`` (N, 1, H, W) uint16; ``data_samples`` with images (N, 3, sH, sW) uint8 under
-                ``target`` and, where the truth is known, ``aligned`` and ``flow``; ``meta``.
+            data: ``inputs.mosaic`` (N, 1, H, W) uint16 and, as far as the data set has them, ``white_balance`` (N, 3)
+                and ``rgb`` (N, 3, H, W) uint8, the same in sRGB; ``rgb`` alone does for a network that takes it.
+                ``data_samples`` with images (N, 3, sH, sW) uint8 under ``target`` and, where the truth is known,
+                ``aligned`` and ``flow``; ``meta``.
             training: Whether to crop and flip.
 
         Returns:
             ``inputs`` with ``raw``, ``coord``, ``source`` and ``source_coord``, and ``data_samples`` with images in
-            [0, 1]; shapes as in ``docs/design.md``.
+            [0, 1]; shapes as in ``docs/design.md``. With a white balance the source is balanced, and ``gain``
+            (N, 3, 1, 1) is what a backbone's output from the raw, which is not, is to be multiplied by.
         """
         data = self.cast_data(data)
+        if 'mosaic' not in data['inputs']:
+            return self._from_srgb(data, training)
         mosaic = data['inputs']['mosaic'].to(torch.float32)
         check_shape(mosaic, 'N 1 H W', 'mosaic')
         samples = dict(data.get('data_samples') or {})
         images = {
             key: samples[key].to(torch.float32) / 255 for key in ('target', 'aligned') if key in samples
         }
+        if self.raw_input.layout == 'rgb' and 'rgb' in data['inputs']:
+            images['rgb'] = data['inputs']['rgb'].to(torch.float32) / 255
         maps = self._coord_maps(samples.get('meta'), mosaic)
         if self.cfa != 'RGGB':
             images |= {key: samples[key] for key in ('flow', 'flow_valid') if key in samples}
@@ -101,9 +109,11 @@ class RawPreprocessor(BaseDataPreprocessor):
                 key: _flip(dihedral_bayer, image, flips, scale=image.shape[-1] // mosaic.shape[-1])
                 for key, image in images.items()
             }
-        inputs = self._develop(mosaic, maps)
+        inputs = self._develop(mosaic, maps, images.pop('rgb', None))
+        if 'white_balance' in data['inputs']:
+            inputs |= self._balance(inputs['source'], data['inputs']['white_balance'])
         if flips and self.augment == 'official':
-            inputs = {key: _flip(dihedral, value, flips) for key, value in inputs.items()}
+            inputs = {k: v if k == 'gain' else _flip(dihedral, v, flips) for k, v in inputs.items()}
             images = {key: _flip(dihedral, image, flips) for key, image in images.items()}
         return {'inputs': inputs, 'data_samples': {**samples, **images}}
 
@@ -143,8 +153,29 @@ class RawPreprocessor(BaseDataPreprocessor):
             draws[:, 2] = False
         return [tuple(draw) for draw in draws.tolist()]
 
-    def _develop(self, mosaic: Tensor, maps: Tensor) -> dict[str, Tensor]:
-        """The backbone's input and the aligner's, from sensor values."""
+    def _from_srgb(self, data: dict[str, Any], training: bool) -> dict[str, Any]:
+        """An sRGB image as a network that takes one wants it; its linear light stands for the source."""
+        if self.raw_input.layout != 'rgb' or training:
+            raise ValueError(
+                'inputs: expected a mosaic, found none. An sRGB image alone serves only to test networks that take '
+                'sRGB images.'
+            )
+        image = data['inputs']['rgb'].to(torch.float32) / 255
+        samples = dict(data.get('data_samples') or {})
+        maps = self._coord_maps(samples.get('meta'), image)
+        if 'target' in samples:
+            samples['target'] = samples['target'].to(torch.float32) / 255
+        inputs = {'raw': image, 'coord': maps, 'source': image**GAMMA, 'source_coord': maps}
+        return {'inputs': inputs, 'data_samples': samples}
+
+    def _balance(self, source: Tensor, gains: Tensor) -> dict[str, Tensor]:
+        """The source white balanced, and what the output is multiplied by: Zhang et al. balance the output."""
+        gains = check_gains(gains, len(source)).to(source)[..., None, None]
+        balanced = {'source': source * gains}
+        return balanced if self.raw_input.layout == 'rgb' else {**balanced, 'gain': gains ** (1 / GAMMA)}
+
+    def _develop(self, mosaic: Tensor, maps: Tensor, rgb: Tensor | None = None) -> dict[str, Tensor]:
+        """The backbone's input and the aligner's, from sensor values and, where there is one, the sRGB image."""
         linear = normalize_levels(mosaic, self.black_level, self.white_level)
         source = demosaic_bilinear(linear, border=self.demosaic_border)
         form = self.raw_input
@@ -153,11 +184,28 @@ class RawPreprocessor(BaseDataPreprocessor):
             raw, coord = pack_mosaic(plane, order=form.order), pack_coord(maps)
         elif form.layout == 'plane_resized':
             raw, coord = resize_planes(mosaic), maps
+        elif rgb is not None:
+            raw, coord = rgb, maps
         else:
-            raise ValueError(f'A backbone that takes {form.layout!r} images cannot be fed from a mosaic.')
+            raise ValueError(
+                'This backbone takes an sRGB image, and cannot be fed from a mosaic: let the data set deliver the '
+                "camera's photo (SRRAWDataset: with_rgb=True)."
+            )
         if form.clip:
             raw = raw.clamp(max=1)
         return {'raw': raw, 'coord': coord, 'source': source, 'source_coord': maps}
+
+
+def check_gains(gains: Tensor, count: int) -> Tensor:
+    """White-balance gains (N, 3), all positive.
+
+    Raises:
+        ValueError: They are not.
+    """
+    check_shape(gains, f'{count} 3', 'white_balance')
+    if not (gains > 0).all():
+        raise ValueError(f'white_balance: expected positive gains, found {gains.tolist()}.')
+    return gains
 
 
 def _flip(transform: Callable[..., Tensor], images: Tensor, flips: Flips, **arguments: int) -> Tensor:

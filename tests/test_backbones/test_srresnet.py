@@ -44,3 +44,19 @@ def test_wants_the_clockwise_planes_of_sr_raw(network, scale):
 def test_unknown_scale_is_refused():
     with pytest.raises(ValueError, match='scale: expected 1, 2 or 4 .*, found 3'):
         SRResNet(scale=3)
+
+
+def test_levels_are_the_official_smaller_networks(network, golden, scale):
+    """The official network of scale 2 is that of scale 4 without its last enlargement, and so on."""
+    level = scale.bit_length() - 1
+    if level:
+        wide = SRResNet(scale, width=4, blocks=1).eval()
+        narrow = SRResNet(1, width=4, blocks=1).eval()
+        narrow.load_state_dict(wide.state_dict(), strict=False)
+        wide.level = level
+        raw = torch.rand(1, 4, 6, 6)
+        with torch.no_grad():
+            assert torch.equal(wide(raw), narrow(raw))
+        assert wide.raw_input == narrow.raw_input
+    with pytest.raises(ValueError, match=f'level: expected 0 to {level}, found 3'):
+        network.level = 3

@@ -225,3 +225,18 @@ def test_images_that_fill_up_the_last_batch_are_dropped(said):
     metric.process(None, [sample('a'), sample('b', 1), sample('a')])
     expected = sum(row['original/psnr'] for row in metric.results[:2]) / 2
     assert metric.evaluate(2)['original/psnr'] == pytest.approx(expected)
+
+
+def test_the_flow_of_a_smaller_image_is_enlarged():
+    """The official code for SR-RAW aligns with the result at half the size."""
+
+    class HalfFlow(nn.Module):
+        def forward(self, first, second):
+            assert first.shape == second.shape == (1, 3, SIZE[0] // 2, SIZE[1] // 2)
+            return torch.tensor([1.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, SIZE[0] // 2, SIZE[1] // 2)
+
+    half = make(protocols=['align_result'], flow_estimator=HalfFlow(), flow_size=0.5)
+    assert half.score(sample()) == make(protocols=['align_result']).score(sample())
+    assert half.settings['flow_size'] == 0.5
+    with pytest.raises(ValueError, match='flow_size: expected a part .* found 2'):
+        make(flow_size=2)
