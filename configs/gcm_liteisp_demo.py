@@ -38,9 +38,9 @@ model = dict(
 
 optim_wrapper = dict(type=OptimWrapper, optimizer=dict(type=Adam, lr=1e-3), clip_grad=dict(max_norm=1.0))
 param_scheduler = dict(
-    type=OneCycleLR, eta_max=2e-3, total_steps=40, by_epoch=True, convert_to_iter_based=True
+    type=OneCycleLR, eta_max=2e-3, total_steps=30, by_epoch=True, convert_to_iter_based=True
 )
-train_cfg = dict(type=EpochBasedTrainLoop, max_epochs=40, val_interval=20)
+train_cfg = dict(type=EpochBasedTrainLoop, max_epochs=30, val_interval=15)
 val_cfg = dict(type=ValLoop)
 test_cfg = dict(type=TestLoop)
 default_hooks.checkpoint.interval = 5
