@@ -9,11 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rawtoolbox.aligners.base import Aligned
+from rawtoolbox.aligners.colour_fit import fit_colours
 from rawtoolbox.losses.images import at_least_float32
 from rawtoolbox.losses.pixel import Form, masked_l1
-from rawtoolbox.ops.checks import check_shape
+from rawtoolbox.ops.checks import check_finite, check_shape
 from rawtoolbox.ops.colour import gamma_encode, match_exposure
-from rawtoolbox.ops.warp import Scaling, backward_warp, resize_flow, valid_mask
+from rawtoolbox.ops.warp import Scaling, backward_warp, forward_backward_mask, resize_flow, valid_mask
 from rawtoolbox.registry import ALIGNERS, FLOW_ESTIMATORS
 
 Reference = Literal['mapped', 'raw', 'output']
@@ -31,6 +32,8 @@ class FlowAligner(nn.Module):
     - ``'raw'``: the gamma-encoded source, its brightness brought to the target's;
     - ``'output'``: the backbone's prediction.
 
+    Two options go beyond the paper; their numbers are in ``docs/experiments_alignment.md``.
+
     Args:
         flow_estimator: Config of a flow estimator, or one that is built. It is not trained and not part of the
             state dict: it brings its own weights.
@@ -40,9 +43,14 @@ class FlowAligner(nn.Module):
         scaling: How the warp reads the flow: ``'pixel'``, or ``'official'``, 0.2% too far; see ``backward_warp``.
         eps: What a pixel's coverage may lack of 1 (Eq. 6).
         loss_form: How the colour mapper's loss treats the mask; see ``masked_mean``.
+        colour_fit: How often the flow is found anew from the source in colours that are fitted to the target as
+            the flow before warps it; see ``fit_colours``. One is enough; it serves ``'raw'`` too, which then
+            needs no training.
+        consistency: Whether the mask also leaves out where the flow from the target back does not return; it
+            costs a second flow. See ``forward_backward_mask``.
 
     Raises:
-        ValueError: Another ``reference``, or ``'mapped'`` without a colour mapper.
+        ValueError: Another ``reference``, ``'mapped'`` without a colour mapper, or a negative ``colour_fit``.
     """
 
     def __init__(
@@ -53,15 +61,20 @@ class FlowAligner(nn.Module):
         scaling: Scaling = 'pixel',
         eps: float = 1e-3,
         loss_form: Form = 'official',
+        colour_fit: int = 0,
+        consistency: bool = False,
     ) -> None:
         super().__init__()
         if reference not in REFERENCES:
             raise ValueError(f'reference: expected one of {", ".join(REFERENCES)}, found {reference!r}.')
         if reference == 'mapped' and colour_mapper is None:
             raise ValueError("reference='mapped' needs a colour_mapper; 'raw' and 'output' do without.")
+        if colour_fit < 0:
+            raise ValueError(f'colour_fit: expected a number of passes of at least 0, found {colour_fit}.')
         self.flow_estimator = FrozenFlow(FLOW_ESTIMATORS.build(flow_estimator))
         self.colour_mapper = ALIGNERS.build(colour_mapper) if colour_mapper is not None else None
         self.reference, self.scaling, self.eps, self.loss_form = reference, scaling, eps, loss_form
+        self.colour_fit, self.consistency = colour_fit, consistency
 
     def forward(
         self, source: Tensor, target: Tensor, coord: Tensor, prediction: Tensor | None = None
@@ -79,7 +92,7 @@ class FlowAligner(nn.Module):
             mapped source (None without a colour mapper), whose gradient reaches the colour mapper.
 
         Raises:
-            ValueError: Shapes that do not fit, or no prediction where one is needed.
+            ValueError: Shapes that do not fit, values that are not finite, or no prediction where one is needed.
         """
         sizes = check_shape(source, 'N 3 H W', 'source')
         check_shape(target, f'{sizes["N"]} 3 _ _', 'target')
@@ -87,8 +100,17 @@ class FlowAligner(nn.Module):
         small = shrink(target, (sizes['H'], sizes['W']))
         encoded = gamma_encode(source.detach())
         mapped = None if self.colour_mapper is None else self.colour_mapper(encoded, small, coord)
-        flow = self.flow_estimator(self._reference(encoded, small, mapped, prediction), small)
+        reference = self._reference(encoded, small, mapped, prediction)
+        flow = self.flow_estimator(reference, small)
+        for _ in range(self.colour_fit):
+            with torch.autocast(source.device.type, enabled=False):
+                reference = fit_colours(encoded.clamp(max=1), *self.warp(small, flow), coord)
+            flow = self.flow_estimator(reference, small)
         warped, mask = self.warp(target, flow)
+        if self.consistency:
+            returns = forward_backward_mask(flow, self.flow_estimator(small, reference))
+            mask = mask * F.interpolate(returns, mask.shape[-2:])
+            warped = warped * mask
         return Aligned(warped, mask, flow, mapped)
 
     def loss(self, aligned: Aligned) -> dict[str, Tensor]:
@@ -108,11 +130,7 @@ class FlowAligner(nn.Module):
 
     def warp(self, target: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
         """The target warped by the flow, zero where it is unknown, and the mask that says where (Eqs. 4, 6)."""
-        flow = resize_flow(flow, target.shape[-2:])
-        with torch.autocast(target.device.type, enabled=False):
-            warped, coverage = backward_warp(target, flow, self.scaling)
-        mask = valid_mask(coverage, self.eps)
-        return warped * mask, mask
+        return warp_target(target, flow, self.scaling, self.eps)
 
     def _reference(
         self, encoded: Tensor, target: Tensor, mapped: Tensor | None, prediction: Tensor | None
@@ -141,10 +159,27 @@ class FrozenFlow:
 
     @torch.no_grad()
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
-        """The flow between two images, clamped to [0, 1]; on their device, in full precision."""
+        """The flow between two images, clamped to [0, 1]; on their device, in full precision.
+
+        Raises:
+            ValueError: A value is NaN or infinite, as when a colour mapper's training diverged.
+        """
+        check_finite(first, 'the image that the flow starts from')
+        check_finite(second, 'the image that the flow leads to')
         first, second = (at_least_float32(image).clamp(0, 1) for image in (first, second))
         with torch.autocast(first.device.type, enabled=False):
             return self.estimator.to(first)(first, second)
+
+
+def warp_target(
+    target: Tensor, flow: Tensor, scaling: Scaling = 'pixel', eps: float = 1e-3
+) -> tuple[Tensor, Tensor]:
+    """A target, of the flow's size or larger, warped by it and zero where it is unknown, and the mask of where."""
+    flow = resize_flow(flow, target.shape[-2:])
+    with torch.autocast(target.device.type, enabled=False):
+        warped, coverage = backward_warp(target, flow, scaling)
+    mask = valid_mask(coverage, eps)
+    return warped * mask, mask
 
 
 def shrink(image: Tensor, size: tuple[int, int]) -> Tensor:
