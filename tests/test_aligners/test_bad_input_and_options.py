@@ -91,7 +91,7 @@ def test_aligners_leave_flat_pairs_as_they_are(aligner):
     assert (
         aligned.flow.abs().max() < 0.5
     )  # fitted colours are flat up to rounding, which DIS takes for texture
-    torch.testing.assert_close(aligned.target, flat * aligned.mask, atol=1e-5, rtol=0)
+    torch.testing.assert_close(aligned.target, flat * aligned.mask, atol=1e-3, rtol=0)
     assert aligned.mask[..., 1:-1, 1:-1].all()
 
 
