@@ -2,11 +2,12 @@
 
 from rawtoolbox.losses.cobi import CoBiLoss
 from rawtoolbox.losses.contextual import ContextualLoss, contextual
+from rawtoolbox.losses.feature_mse import VGGMSELoss
 from rawtoolbox.losses.gan import GANLoss, adversarial, discriminator_loss, generator_loss
-from rawtoolbox.losses.gradient import GradientLoss, gradient_distance, gradient_map
+from rawtoolbox.losses.gradient import GradientBranchLoss, GradientLoss, gradient_distance, gradient_map
 from rawtoolbox.losses.ms_ssim import MSSSIMLoss, ms_ssim
 from rawtoolbox.losses.perceptual import VGGLoss
-from rawtoolbox.losses.pixel import CharbonnierLoss, L1Loss, charbonnier, masked_l1
+from rawtoolbox.losses.pixel import CharbonnierLoss, L1Loss, MSELoss, charbonnier, masked_l1, masked_mse
 from rawtoolbox.losses.sliced_wasserstein import LOSWLoss, local_sliced_wasserstein
 from rawtoolbox.losses.ssim import SSIMLoss, ssim
 
@@ -15,12 +16,15 @@ __all__ = [
     'CoBiLoss',
     'ContextualLoss',
     'GANLoss',
+    'GradientBranchLoss',
     'GradientLoss',
     'L1Loss',
     'LOSWLoss',
+    'MSELoss',
     'MSSSIMLoss',
     'SSIMLoss',
     'VGGLoss',
+    'VGGMSELoss',
     'adversarial',
     'charbonnier',
     'contextual',
@@ -30,6 +34,7 @@ __all__ = [
     'gradient_map',
     'local_sliced_wasserstein',
     'masked_l1',
+    'masked_mse',
     'ms_ssim',
     'ssim',
 ]

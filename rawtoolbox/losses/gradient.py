@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rawtoolbox.losses.images import mask_images
+from rawtoolbox.losses.pixel import masked_l1
 from rawtoolbox.registry import LOSSES
 
 EPS = 1e-6  # under the root, whose slope at zero is infinite
@@ -81,3 +82,21 @@ class GradientLoss(nn.Module):
 
     def forward(self, pred: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
         return self.weight * gradient_distance(pred, target, mask, self.norm, self.padding)
+
+
+@LOSSES.register_module()
+class GradientBranchLoss(nn.Module):
+    """``weight`` times the L1 distance of an image that is a gradient map already from the target's map.
+
+    For the gradient branch of SPSR, whose weight is 0.5.
+
+    Args:
+        weight: Factor of the loss.
+    """
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, pred: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
+        return self.weight * masked_l1(pred, gradient_map(target), mask)

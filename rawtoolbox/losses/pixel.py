@@ -1,4 +1,4 @@
-"""Losses pixel by pixel: L1 and Charbonnier."""
+"""Losses pixel by pixel: L1, squared and Charbonnier."""
 
 from __future__ import annotations
 
@@ -58,6 +58,25 @@ def masked_l1(pred: Tensor, target: Tensor, mask: Tensor | None = None, form: Fo
     return masked_mean((at_least_float32(pred) - target).abs(), mask, form)
 
 
+def masked_mse(pred: Tensor, target: Tensor, mask: Tensor | None = None, form: Form = 'official') -> Tensor:
+    """Squared distance where the mask is 1, as PyNET is trained with.
+
+    Args:
+        pred: Prediction, (N, C, H, W).
+        target: Target, of the same shape.
+        mask: 1 where the target is valid, (N, 1, H, W), or None.
+        form: See ``masked_mean``.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: A shape or ``form`` does not fit.
+    """
+    check_images(pred, target, mask)
+    return masked_mean((at_least_float32(pred) - target) ** 2, mask, form)
+
+
 def charbonnier(
     pred: Tensor, target: Tensor, mask: Tensor | None = None, eps: float = 1e-3, form: Form = 'official'
 ) -> Tensor:
@@ -98,6 +117,23 @@ class L1Loss(nn.Module):
 
     def forward(self, pred: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
         return self.weight * masked_l1(pred, target, mask, self.form)
+
+
+@LOSSES.register_module()
+class MSELoss(nn.Module):
+    """``weight`` times ``masked_mse``.
+
+    Args:
+        weight: Factor of the loss.
+        form: See ``masked_mean``.
+    """
+
+    def __init__(self, weight: float = 1.0, form: Form = 'official') -> None:
+        super().__init__()
+        self.weight, self.form = weight, form
+
+    def forward(self, pred: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
+        return self.weight * masked_mse(pred, target, mask, self.form)
 
 
 @LOSSES.register_module()
