@@ -34,4 +34,7 @@ setup(
         'tqdm>=4.66',
         'matplotlib>=3.9',
     ],
+    extras_require={
+        'export': ['onnx>=1.18', 'onnxscript>=0.5', 'onnxruntime>=1.22'],
+    },
 )
