@@ -1,0 +1,24 @@
+"""ESRGAN on the photos of SR-RAW, for inference (Table 2, "ESRGAN": 18.66 / 19.55 / 21.99 dB).
+
+Not trained on SR-RAW: the official weights enlarge the camera's photo. "Align GT with raw" needs the aligner of
+another run: --aligner-checkpoint work_dirs/gcm_srresnet_srraw/epoch_300.pth.
+
+    python tools/convert_weights/convert.py rrdbnet RRDB_ESRGAN_x4.pth esrgan.safetensors
+    python tools/test.py configs/none_rrdbnetesrgan_srraw.py esrgan.safetensors
+"""
+
+from mmengine.config import read_base
+
+with read_base():
+    from ._base_.runtime import *
+    from ._base_.schedule import *
+    from ._base_.srraw_photo import *
+
+from rawtoolbox.backbones import RRDBNet
+from rawtoolbox.models import RawPreprocessor, RawRestorer
+
+model = dict(
+    type=RawRestorer,
+    data_preprocessor=dict(type=RawPreprocessor, black_level=512, white_level=16383),
+    backbone=dict(type=RRDBNet),
+)
