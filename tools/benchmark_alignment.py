@@ -1,6 +1,6 @@
 """Measures aligners and flow estimators on pairs whose displacement is known, and says by how many pixels they miss.
 
-    python tools/benchmark_alignment.py --checkpoint work_dirs/gcm_liteisp_demo/epoch_40.pth --out work_dirs/alignment
+    python tools/benchmark_alignment.py --checkpoint work_dirs/gcm_liteisp_demo/epoch_30.pth --out work_dirs/alignment
 
 Every aligner is run on held-out simulated pairs, at the default simulation and along sweeps of colour inconsistency,
 displacement and noise, and on scikit-image's real stereo pair. OUT gets tables.txt, pairs.csv (a line a pair) and
@@ -37,6 +37,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--sweeps', nargs='*', choices=SWEEPS, default=SWEEPS, help='default: all')
     parser.add_argument('--scenes', type=int, default=3, help='scenes of each photograph (default: 3)')
+    parser.add_argument('--patch-size', type=int, default=256, help='side of simulated pairs (default: 256)')
     parser.add_argument(
         '--coord', choices=['frame', 'patch'], default='frame', help='what the GCM was trained with'
     )
@@ -52,11 +53,11 @@ def main() -> None:
     estimators, missing = benchmark.build_estimators(args.flow)
     print('\n'.join(missing), file=sys.stderr, end='\n' if missing else '')
     aligners = benchmark.build_aligners(estimators, mapper)
-    rows = benchmark.run_benchmark(aligners, args.sweeps, args.scenes, args.coord)
+    rows = benchmark.run_benchmark(aligners, args.sweeps, args.scenes, args.coord, args.patch_size)
     tables, out = benchmark.report(rows), Path(args.out)
     write_atomically(out / 'tables.txt', tables + '\n')
     write_atomically(out / 'pairs.csv', benchmark.to_csv(rows))
-    pairs = [*simulated_pairs(held_out(), 1, args.coord), stereo_pair()]
+    pairs = [*simulated_pairs(held_out(patch_size=args.patch_size), 1, args.coord), stereo_pair()]
     for pair in pairs:
         results = {n: benchmark.align(a, pair) for n, a in aligners.items() if 'consistent' not in n}
         figure = alignment_figure(pair.source[0], pair.target[0], pair.flow[0], pair.valid[0], results)

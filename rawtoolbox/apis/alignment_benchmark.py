@@ -14,7 +14,7 @@ from torch import nn
 from tqdm import tqdm
 
 from rawtoolbox.aligners import Aligned, FlowAligner, HomographyAligner, IdentityAligner
-from rawtoolbox.apis.alignment_pairs import AlignmentPair, held_out, simulated_pairs, stereo_pair
+from rawtoolbox.apis.alignment_pairs import AlignmentPair, Coord, held_out, simulated_pairs, stereo_pair
 from rawtoolbox.flow import RAFT, DISFlow, PWCNet
 from rawtoolbox.metrics.flow import endpoint_error, summarise_error
 from rawtoolbox.metrics.psnr import psnr
@@ -121,7 +121,8 @@ def run_benchmark(
     aligners: Mapping[str, nn.Module],
     sweeps: Sequence[str] = (*SWEEPS, STEREO),
     scenes: int = 3,
-    coord: str = 'frame',
+    coord: Coord = 'frame',
+    patch_size: int = 256,
     progress: bool = True,
 ) -> list[Row]:
     """Measures all aligners on held-out simulated pairs and on a real stereo pair.
@@ -131,6 +132,7 @@ def run_benchmark(
         sweeps: Of ``SWEEPS``, and ``'stereo'``; the default setting is always measured.
         scenes: Of each held-out photograph.
         coord: What coordinates the GCM was trained with, see ``RawPreprocessor``.
+        patch_size: Side of the simulated pairs in pixels.
         progress: Whether a bar is shown, if the output is a terminal.
 
     Returns:
@@ -142,7 +144,7 @@ def run_benchmark(
         total=(len(settings) + (STEREO in sweeps)) * len(aligners), disable=None if progress else True
     ) as bar:
         for setting, changes in settings.items():
-            pairs = list(simulated_pairs(held_out(**changes), scenes, coord))
+            pairs = list(simulated_pairs(held_out(patch_size=patch_size, **changes), scenes, coord))
             rows += measure(aligners, pairs, setting, bar)
         if STEREO in sweeps:
             rows += measure(aligners, [stereo_pair()], STEREO, bar)

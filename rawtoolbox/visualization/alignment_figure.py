@@ -65,17 +65,20 @@ def endpoint_picture(flow: Tensor, truth: Tensor, valid: Tensor) -> np.ndarray:
     return cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO)[..., ::-1] * (valid[0, ..., None].numpy() > 0)
 
 
-def illumination_ratio(image: Tensor, target: Tensor, window: float = 8.0) -> np.ndarray:
-    """log2 of how much brighter an image is than its target, both smoothed, (H, W) float32.
+def illumination(image: Tensor, window: float = 8.0) -> np.ndarray:
+    """log2 of an image's light, smoothed, (H, W) float32.
 
     Args:
         image: (1, 3, H, W), gamma-encoded.
-        target: The target at its pixels, (1, 3, H, W).
-        window: Standard deviation of the smoothing in pixels: what differs is light, not detail.
+        window: Standard deviation of the smoothing in pixels: what is left is light, not detail.
     """
-    lights = [luminance(each.clamp(0, 1) ** 2.2)[0, 0].cpu().numpy() for each in (image, target)]
-    smooth = [cv2.GaussianBlur(light, (0, 0), window) + 1e-3 for light in lights]
-    return np.log2(smooth[0] / smooth[1])
+    light = luminance(image.clamp(0, 1) ** 2.2)[0, 0].cpu().numpy()
+    return np.log2(cv2.GaussianBlur(light, (0, 0), window) + 1e-3)
+
+
+def illumination_ratio(image: Tensor, target: Tensor) -> np.ndarray:
+    """log2 of how much brighter an image is than its target, both (1, 3, H, W), smoothed; (H, W) float32."""
+    return illumination(image) - illumination(target)
 
 
 def illumination_figure(raw: Tensor, mapped: Mapping[str, Tensor], target: Tensor) -> np.ndarray:
