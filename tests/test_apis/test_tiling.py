@@ -1,5 +1,7 @@
 """Cutting, joining, and what a pixel sees."""
 
+import itertools
+
 import pytest
 import torch
 from torch import nn
@@ -40,7 +42,7 @@ def test_cores_make_up_the_axis(length, tile, overlap, multiple):
     spans = plan_axis(length, tile, overlap, multiple)
     assert spans[0].first == 0
     assert spans[-1].last == length
-    assert all(before.last == after.first for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before.last == after.first for before, after in itertools.pairwise(spans))
     for span in spans:
         assert 0 <= span.start <= span.first < span.last <= span.stop <= length
         assert span.start % multiple == span.first % multiple == span.stop % multiple == 0
@@ -50,7 +52,7 @@ def test_cores_make_up_the_axis(length, tile, overlap, multiple):
 @pytest.mark.parametrize(('length', 'tile', 'overlap', 'multiple'), PLANS)
 def test_neighbours_overlap_enough(length, tile, overlap, multiple):
     spans = plan_axis(length, tile, overlap, multiple)
-    for before, after in zip(spans, spans[1:], strict=False):
+    for before, after in itertools.pairwise(spans):
         assert before.stop - after.start >= overlap
         # and the border lies in the middle, to the multiple
         assert abs((before.stop - after.first) - (after.first - after.start)) <= 2 * multiple
