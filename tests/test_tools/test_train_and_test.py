@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import re
+import runpy
 import shutil
 import signal
 import subprocess
@@ -221,16 +222,26 @@ def test_zrr_config_trains_twenty_iterations_by_its_data_root_alone(tmp_path, ru
     assert re.search(r'\[20/20\].*loss', done.stdout + done.stderr)
 
 
-def fails(run_tool, *arguments):
-    """Runs a tool that must end with one line: exit status 2, no traceback."""
-    done = run_tool(*arguments, check=2)
-    assert 'Traceback' not in done.stderr
-    return done.stderr.strip().splitlines()[-1]
+@pytest.fixture
+def fails(monkeypatch, capfd):
+    """Runs a tool, in this process, that must end with exit status 2 and one line; returns the line."""
+
+    def run(tool, *arguments):
+        monkeypatch.chdir(ROOT)
+        monkeypatch.setattr(sys, 'argv', [str(tool), *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(ROOT / tool), run_name='__main__')
+        assert ended.value.code == 2
+        error = capfd.readouterr().err
+        assert 'Traceback' not in error
+        return error.strip().splitlines()[-1]
+
+    return run
 
 
-def test_zrr_without_data_says_what_to_get_and_where_to_put_it(tmp_path, run_tool):
+def test_zrr_without_data_says_what_to_get_and_where_to_put_it(tmp_path, fails):
     message = fails(
-        run_tool, 'tools/train.py', 'configs/gcm_liteisp_zrr.py', '--work-dir', tmp_path,
+        'tools/train.py', 'configs/gcm_liteisp_zrr.py', '--work-dir', tmp_path,
         *('--cfg-options', f'data_root={tmp_path / "nowhere"}'),
     )  # fmt: skip
     assert 'nowhere' in message
@@ -239,49 +250,47 @@ def test_zrr_without_data_says_what_to_get_and_where_to_put_it(tmp_path, run_too
     assert 'simulate.py' in message
 
 
-def test_misspelt_key_of_the_command_line(tmp_path, run_tool):
-    message = fails(run_tool, 'tools/train.py', DEMO, '--cfg-options', 'trian_cfg.max_epochs=3')
+def test_misspelt_key_of_the_command_line(tmp_path, fails):
+    message = fails('tools/train.py', DEMO, '--cfg-options', 'trian_cfg.max_epochs=3')
     assert 'train_cfg' in message
 
 
-def test_misspelt_type(tmp_path, run_tool, demo_options):
+def test_misspelt_type(tmp_path, fails, demo_options):
     message = fails(
-        run_tool, 'tools/train.py', DEMO, '--work-dir', tmp_path,
+        'tools/train.py', DEMO, '--work-dir', tmp_path,
         *('--cfg-options', *demo_options, 'model.aligner.flow_estimator.type=DISFlw'),
     )  # fmt: skip
     assert 'Did you mean DISFlow' in message
 
 
-def test_missing_config(run_tool):
-    assert 'gcm_liteisp_demo.py' in fails(run_tool, 'tools/train.py', 'configs/gcm_liteisp_dmo.py')
+def test_missing_config(fails):
+    assert 'gcm_liteisp_demo.py' in fails('tools/train.py', 'configs/gcm_liteisp_dmo.py')
 
 
-def test_unwritable_work_folder(tmp_path, run_tool):
+def test_unwritable_work_folder(tmp_path, fails):
     (tmp_path / 'file').write_text('')
-    message = fails(run_tool, 'tools/train.py', DEMO, '--work-dir', tmp_path / 'file' / 'run')
+    message = fails('tools/train.py', DEMO, '--work-dir', tmp_path / 'file' / 'run')
     assert 'cannot be written to' in message
     assert '--work-dir' in message
 
 
-def test_missing_checkpoint(tmp_path, run_tool):
-    assert 'No checkpoint' in fails(
-        run_tool, 'tools/test.py', DEMO, tmp_path / 'no.pth', '--work-dir', tmp_path
-    )
+def test_missing_checkpoint(tmp_path, fails):
+    assert 'No checkpoint' in fails('tools/test.py', DEMO, tmp_path / 'no.pth', '--work-dir', tmp_path)
 
 
-def test_checkpoint_of_another_network(trained, tmp_path, run_tool, demo_options):
+def test_checkpoint_of_another_network(trained, tmp_path, fails, demo_options):
     message = fails(
-        run_tool, 'tools/test.py', DEMO, trained / 'epoch_2.pth', '--work-dir', tmp_path,
+        'tools/test.py', DEMO, trained / 'epoch_2.pth', '--work-dir', tmp_path,
         *('--cfg-options', *demo_options, 'model.backbone.n_rcab=3'),
     )  # fmt: skip
     assert 'belong to another network' in message
     assert 'missing' in message
 
 
-def test_damaged_checkpoint(trained, tmp_path, run_tool):
+def test_damaged_checkpoint(trained, tmp_path, fails):
     cut = tmp_path / 'cut.pth'
     cut.write_bytes((trained / 'epoch_2.pth').read_bytes()[:5000])
-    message = fails(run_tool, 'tools/test.py', DEMO, cut, '--work-dir', tmp_path)
+    message = fails('tools/test.py', DEMO, cut, '--work-dir', tmp_path)
     assert 'cut.pth' in message
     assert 'damaged' in message or 'refused' in message
 
@@ -291,27 +300,25 @@ class Bomb:
         return os.system, ('touch exploded',)
 
 
-def test_pickle_that_would_run_code_is_refused(tmp_path, run_tool):
+def test_pickle_that_would_run_code_is_refused(tmp_path, fails):
     (tmp_path / 'bomb.pth').write_bytes(pickle.dumps({'state_dict': Bomb()}, protocol=2))
     torch.save({'state_dict': {}, 'extra': Bomb()}, tmp_path / 'bomb2.pth')
     for name in ('bomb.pth', 'bomb2.pth'):
-        message = fails(
-            run_tool, ROOT / 'tools/test.py', ROOT / DEMO, tmp_path / name, '--work-dir', tmp_path
-        )
+        message = fails('tools/test.py', DEMO, tmp_path / name, '--work-dir', tmp_path)
         assert 'refused' in message
     assert not (ROOT / 'exploded').exists()
     assert not (tmp_path / 'exploded').exists()
 
 
-def test_publishing_something_else(tmp_path, run_tool):
+def test_publishing_something_else(tmp_path, fails):
     torch.save({'state_dict': {'x': torch.zeros(1)}}, tmp_path / 'other.pth')
-    message = fails(run_tool, 'tools/publish.py', DEMO, tmp_path / 'other.pth', tmp_path / 'out.safetensors')
+    message = fails('tools/publish.py', DEMO, tmp_path / 'other.pth', tmp_path / 'out.safetensors')
     assert 'no checkpoint of a RawRestorer' in message
     assert not (tmp_path / 'out.safetensors').exists()
 
 
-def test_torchrun_is_named_when_the_launcher_is_used_without_it(tmp_path, run_tool):
-    message = fails(run_tool, 'tools/train.py', DEMO, '--work-dir', tmp_path, '--launcher', 'pytorch')
+def test_torchrun_is_named_when_the_launcher_is_used_without_it(tmp_path, fails):
+    message = fails('tools/train.py', DEMO, '--work-dir', tmp_path, '--launcher', 'pytorch')
     assert 'dist_train.sh' in message
 
 
