@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +21,7 @@ from rawtoolbox.apis.local_statistics import (
     local_version,
 )
 from rawtoolbox.apis.network_input import adapted_mosaic, network_input
+from rawtoolbox.apis.optimize import optimize_for_inference
 from rawtoolbox.apis.tiling import (
     Network,
     TilePlan,
@@ -45,7 +45,7 @@ Statistics = Literal['local', 'frame', 'tile']
 
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 BLEND = 32  # samples over which one tile passes into the next
-HALF_SIZE = 0.6  # of the memory that autocast to 16 bits leaves of that in 32
+HALF_SIZE = 0.55  # of the memory that 16 bits leave of that in 32
 OVERRIDES = ('as_shot_gains', 'xyz_to_camera', 'orientation')
 
 
@@ -88,7 +88,7 @@ class Inferencer:
         backend: Computes ``(raw, coord) -> rgb`` in place of the network, such as an exported one; whatever it has
             of global layers stays as it is.
         device: Of the network; None for CUDA where there is one.
-        dtype: ``'bfloat16'`` and ``'float16'`` compute under autocast.
+        dtype: Of most convolutions, see `optimize_for_inference`; a backend has its own.
         tile: Side of a tile in sensor pixels; None for what fits into memory; 0 for no tiles.
         statistics: Of layers that look at their whole input: ``'local'``: over a window of the training patch's
             size (the default where there are such layers); ``'frame'``: over the whole frame, in ``passes``;
@@ -134,7 +134,9 @@ class Inferencer:
         module = self.trained.network if isinstance(self.trained.network, nn.Module) else None
         found = module is not None and has_global_layers(module)
         self.statistics = 'tile' if backend is not None or not found else (statistics or 'local')
-        self.plain = backend or (module.to(self.device) if module else self.trained.network)
+        if module:
+            module.to(self.device)
+        self.plain = backend or (self._optimised(module) if module else self.trained.network)
         self.network = self._converted(module) if self.statistics != 'tile' else self.plain
         self.frame_statistics = FrameStatistics(self.network) if self.statistics == 'frame' else None
         self._halo: int | None = None
@@ -225,19 +227,17 @@ class Inferencer:
 
     def _converted(self, module: nn.Module) -> nn.Module:
         if self.statistics == 'local':
-            return local_version(module, self._patch, self.trained.raw_input.channels).to(self.device)
-        return frame_version(module).to(self.device)
+            return self._optimised(local_version(module, self._patch, self.trained.raw_input.channels))
+        return self._optimised(frame_version(module))
 
-    @contextmanager
-    def _computing(self):
-        low = self.dtype != torch.float32
-        with torch.no_grad(), torch.autocast(self.device.type, self.dtype if low else None, enabled=low):
-            yield
+    def _optimised(self, module: nn.Module) -> nn.Module:
+        """Not compiled, which takes longer than a few photographs do."""
+        return optimize_for_inference(module, self.device, self.dtype, graphs=False)
 
     def _run(self, raw: Tensor, coord: Tensor, whole: bool = False) -> Tensor:
         """(3, H, W) of a whole frame, by tiles or as one piece, with or without the self-ensemble."""
         run = self._run_whole if whole else self._run_tiles
-        with self._computing():
+        with torch.no_grad():
             if not self.tta:
                 return run(raw, coord)
             # coordinates of sensor pixels, which flips move by one

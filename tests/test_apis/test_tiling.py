@@ -46,7 +46,7 @@ def test_cores_make_up_the_axis(length, tile, overlap, multiple):
     for span in spans:
         assert 0 <= span.start <= span.first < span.last <= span.stop <= length
         assert span.start % multiple == span.first % multiple == span.stop % multiple == 0
-        assert span.stop - span.start == min(tile, length)
+        assert span.stop - span.start == spans[0].stop <= max(tile, multiple)
 
 
 @pytest.mark.parametrize(('length', 'tile', 'overlap', 'multiple'), PLANS)
@@ -68,6 +68,12 @@ def test_weights_add_up_to_one(tile, halo, blend, scale):
         total[part] += weights
         assert (weights >= 0).all()
     assert torch.allclose(total, torch.ones_like(total), atol=1e-6)
+
+
+def test_tiles_are_as_few_and_as_small_as_can_be():
+    spans = plan_axis(1984, 480, 168, 8)
+    assert len(spans) == 6  # five would reach 5 * (480 - 168) + 168 = 1728
+    assert spans[0].stop == 472  # (1984 + 5 * 168) / 6 = 470.7
 
 
 def test_nothing_within_the_halo_counts():
@@ -144,7 +150,7 @@ def test_memory_grows_with_the_network():
 
 
 def test_tile_is_what_fits():
-    assert choose_tile(1000, 200_000_000, 0, 8) == 312  # sqrt(2e8 / 2000) = 316
+    assert choose_tile(1000, 200_000_000, 0, 8) == 376  # sqrt(2e8 / 1400) = 378
     assert choose_tile(1000, 1, 100, 8) == 104
     assert free_memory() > 1 << 20
 
