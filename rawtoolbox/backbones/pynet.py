@@ -156,10 +156,7 @@ class PyNET(nn.Module):
 
     def __init__(self, level: int = 0, norm_level1: bool = True, width: int = 32) -> None:
         super().__init__()
-        if level not in range(COARSEST + 1):
-            raise ValueError(f'level: expected 0 (finest) to {COARSEST}, found {level}.')
         self.level = level
-        self.raw_input = replace(self.raw_input, scale=2 ** (1 - level))
         widths = [width // 2, *(width * 2**i for i in range(COARSEST))]
         self.encoder = nn.ModuleList(
             MultiConv(4 if i == 1 else widths[i - 1], widths[i], 3, norm=i > 1)
@@ -173,6 +170,18 @@ class PyNET(nn.Module):
         self.level1 = Level1(widths[1], norm_level1)
         self.level0 = UpConv(widths[1])
         self.to_rgb = nn.ModuleList(conv(channels, 3) for channels in widths)
+
+    @property
+    def level(self) -> int:
+        """Which level's image ``forward`` gives; training sets it from 5 down to 0."""
+        return self._level
+
+    @level.setter
+    def level(self, level: int) -> None:
+        if level not in range(COARSEST + 1):
+            raise ValueError(f'level: expected 0 (finest) to {COARSEST}, found {level}.')
+        self._level = level
+        self.raw_input = replace(self.raw_input, scale=2 ** (1 - level))
 
     def forward(self, raw: Tensor, coord: Tensor | None = None) -> Tensor:
         """Maps packed raw (N, 4, h, w) to sRGB in (0, 1) at the size of ``level``; ``coord`` is not used.

@@ -2,10 +2,15 @@
 
 from rawtoolbox.engine.checkpoint import PlainCheckpointHook
 from rawtoolbox.engine.hooks import PredictionWriterHook, ProgressBarHook, SeedHook, VisualizationHook
-from rawtoolbox.engine.optim import AutocastOptimWrapper
+from rawtoolbox.engine.levels import LevelHook, LevelTrainLoop
+from rawtoolbox.engine.optim import AutocastOptimWrapper, GANOptimWrapperConstructor, JointOptimWrapper
 
 __all__ = [
     'AutocastOptimWrapper',
+    'GANOptimWrapperConstructor',
+    'JointOptimWrapper',
+    'LevelHook',
+    'LevelTrainLoop',
     'PlainCheckpointHook',
     'PredictionWriterHook',
     'ProgressBarHook',

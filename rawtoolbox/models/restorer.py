@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,8 +13,9 @@ from rawtoolbox.aligners import Aligned, FlowAligner
 from rawtoolbox.backbones.raw_input import RawInput
 from rawtoolbox.engine.checkpoint import ALIGNER, checkpoint_id, load_aligner
 from rawtoolbox.models.ensemble import ensemble_x8
+from rawtoolbox.models.supervision import Resize, build_losses, compare, fit_references
 from rawtoolbox.ops.colour import gamma_encode
-from rawtoolbox.registry import ALIGNERS, BACKBONES, LOSSES, MODELS, build_component
+from rawtoolbox.registry import ALIGNERS, BACKBONES, MODELS, build_component
 
 
 @MODELS.register_module()
@@ -26,6 +28,9 @@ class RawRestorer(BaseModel):
         backbone: Config of the network that is wanted, from raw to sRGB.
         aligner: Config of what lines the target up with the raw; None compares with the target as it is.
         losses: Configs by name; each is logged as ``loss_<name>``. An entry of None is left out.
+        head_losses: Likewise for each further image that the backbone's ``forward_heads`` gives (AWNet's coarser
+            scales, SPSR's gradient branch), in its order; logged as ``loss_<name>_<number>``.
+        target_resize: How the target is brought to the size of an image smaller than it; see ``fit_target``.
         data_preprocessor: Config of the preprocessor; it is told the backbone's input convention.
         aligner_checkpoint: A training run's checkpoint whose aligner serves *Align GT with raw* instead of this
             model's own.
@@ -38,6 +43,8 @@ class RawRestorer(BaseModel):
         backbone: dict[str, Any],
         aligner: dict[str, Any] | None = None,
         losses: dict[str, dict[str, Any] | None] | None = None,
+        head_losses: Sequence[dict[str, dict[str, Any] | None]] = (),
+        target_resize: Resize = 'bilinear',
         data_preprocessor: dict[str, Any] | None = None,
         aligner_checkpoint: str | None = None,
         tta: bool = False,
@@ -52,7 +59,11 @@ class RawRestorer(BaseModel):
         self.backbone = network
         self.raw_input = raw_input
         self.aligner = ALIGNERS.build(aligner) if aligner else None
-        self.losses = nn.ModuleDict({name: LOSSES.build(cfg) for name, cfg in (losses or {}).items() if cfg})
+        self.set_losses(losses)
+        self.head_losses = nn.ModuleList(build_losses(each) for each in head_losses)
+        self.target_resize = target_resize
+        if head_losses and not hasattr(network, 'forward_heads'):
+            raise ValueError(f'head_losses: {type(network).__name__} gives one image only; leave them out.')
         self.tta = tta
         # In a list, and so neither in the state dict nor trained: it is another run's.
         self.reference_aligner = [load_aligner(aligner_checkpoint).eval()] if aligner_checkpoint else []
@@ -65,7 +76,8 @@ class RawRestorer(BaseModel):
         """Runs the backbone, and with it what the mode asks for.
 
         Args:
-            inputs: ``raw``, ``coord``, ``source``, ``source_coord`` as the preprocessor makes them.
+            inputs: ``raw``, ``coord``, ``source``, ``source_coord`` and, where the output is to be white balanced,
+                ``gain``, as the preprocessor makes them.
             data_samples: ``target`` and, where known, the truth.
             mode: ``'tensor'``: the image (N, 3, sH, sW); ``'loss'``: losses by name; ``'predict'``: one dict an image.
 
@@ -73,7 +85,7 @@ class RawRestorer(BaseModel):
             ValueError: Another mode.
         """
         if mode == 'tensor':
-            return self.backbone(inputs['raw'], inputs['coord'])
+            return white_balance(self.backbone(inputs['raw'], inputs['coord']), inputs)
         if mode == 'loss':
             return self.loss(inputs, data_samples)
         if mode == 'predict':
@@ -94,32 +106,55 @@ class RawRestorer(BaseModel):
         )
         self.aligner_id = checkpoint
 
+    def set_losses(self, losses: dict[str, dict[str, Any] | None] | None) -> None:
+        """Replaces the losses of the backbone's image, as training level by level does."""
+        self.losses = build_losses(losses)
+
     def loss(self, inputs: dict[str, Tensor], data_samples: dict[str, Any]) -> dict[str, Tensor]:
         """Eq. 11: the backbone's losses against the aligned target, and the colour mapper's own."""
-        prediction = self.backbone(inputs['raw'], inputs['coord'])
-        target = data_samples['target']
-        if self.aligner is None:
-            aligned = Aligned(target, torch.ones_like(target[:, :1]))
+        return self.supervise(*self.develop(inputs, data_samples['target']))
+
+    def develop(self, inputs: dict[str, Tensor], target: Tensor) -> tuple[list[Tensor], Aligned]:
+        """All supervised images, the wanted one first, and the target lined up with the source."""
+        if self.head_losses:
+            images = self.backbone.forward_heads(inputs['raw'])
         else:
-            aligned = self.aligner(inputs['source'], target, inputs['source_coord'], prediction)
-        losses = {
-            f'loss_{name}': loss(prediction, aligned.target, aligned.mask)
-            for name, loss in self.losses.items()
-        }
-        if self.aligner is not None:
-            losses |= self.aligner.loss(aligned)
-        return losses
+            images = [self.backbone(inputs['raw'], inputs['coord'])]
+        images = [white_balance(image, inputs) for image in images]
+        if self.aligner is None:
+            return images, Aligned(target, torch.ones_like(target[:, :1]))
+        return images, self.aligner(inputs['source'], target, inputs['source_coord'], images[0])
+
+    def supervise(self, images: list[Tensor], aligned: Aligned) -> dict[str, Tensor]:
+        """The losses of all images against the aligned target, and the colour mapper's own.
+
+        Raises:
+            ValueError: The backbone gave more or fewer images than there are losses for.
+        """
+        heads = [self.losses, *self.head_losses]
+        if len(images) != len(heads):
+            raise ValueError(
+                f'head_losses: expected one dict for each of the {len(images) - 1} further images of '
+                f'{type(self.backbone).__name__}, found {len(heads) - 1}.'
+            )
+        losses = {}
+        for index, (image, terms) in enumerate(zip(images, heads, strict=True)):
+            suffix = f'_{index}' if index else ''
+            values = compare(image, aligned, terms, self.target_resize)
+            losses |= {f'loss_{name}{suffix}': value for name, value in values.items()}
+        return losses if self.aligner is None else losses | self.aligner.loss(aligned)
 
     def predict(self, inputs: dict[str, Tensor], data_samples: dict[str, Any]) -> list[dict[str, Any]]:
         """Predicted images with everything that metrics and pictures compare them to, one dict an image."""
         if self.tta:
-            pred = ensemble_x8(self.backbone, inputs['raw'], inputs['source_coord'], self.raw_input)
+            raw_input = getattr(self.backbone, 'raw_input', self.raw_input)  # PyNET's changes with its level
+            pred = ensemble_x8(self.backbone, inputs['raw'], inputs['source_coord'], raw_input)
         else:
             pred = self.backbone(inputs['raw'], inputs['coord'])
-        pred = pred.float().clamp(0, 1)
+        pred = white_balance(pred, inputs).float().clamp(0, 1)
         batch = {'pred': pred, 'baseline': gamma_encode(inputs['source']).clamp(0, 1)}
         if 'target' in data_samples:
-            batch |= self._references(inputs, data_samples, pred)
+            batch |= fit_references(self._references(inputs, data_samples, pred), pred.shape[-2:])
         names = data_samples.get('meta', {}).get('name') or [str(index) for index in range(len(pred))]
         return [
             {
@@ -148,3 +183,8 @@ class RawRestorer(BaseModel):
         if batch['true_flow'] is not None and isinstance(aligner, FlowAligner):
             batch['flow_raw'] = aligner.estimate_from_raw(inputs['source'], target)
         return batch
+
+
+def white_balance(image: Tensor, inputs: dict[str, Tensor]) -> Tensor:
+    """A backbone's image (N, 3, H, W) times the gains of its channels, where the batch has them (SR-RAW)."""
+    return image * inputs['gain'] if 'gain' in inputs else image
