@@ -1,0 +1,16 @@
+"""AWNet (raw) on ZRR split anew, 9 : 1 (Table E, "Align GT with result": 22.83 / 0.8513 / 0.160).
+
+All else as in configs/none_awnetraw_zrr.py.
+Which pairs are in which part the paper does not say; see ResplitZRRDataset.
+"""
+
+from mmengine.config import read_base
+
+with read_base():
+    from .none_awnetraw_zrr import *
+
+from rawtoolbox.datasets import ResplitZRRDataset
+
+train_dataloader.dataset.type = ResplitZRRDataset
+val_dataloader.dataset.type = ResplitZRRDataset
+test_dataloader.dataset.type = ResplitZRRDataset
