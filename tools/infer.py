@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from rawtoolbox.apis.develop_files import develop_files, find_files, output_paths
+from rawtoolbox.apis.export import open_exported
 from rawtoolbox.apis.inferencer import DTYPES, Inferencer
 from rawtoolbox.engine.cli import run_cli
 
@@ -40,6 +41,13 @@ def parse_args() -> argparse.Namespace:
     add = parser.add_argument_group('how it is computed').add_argument
     add('--device', help='such as cuda:1 or cpu (default: CUDA where there is one)')
     add('--dtype', choices=list(DTYPES), default='float32')
+    add(
+        '--backend',
+        choices=['torch', 'onnxruntime'],
+        default='torch',
+        help='onnxruntime runs what tools/export.py wrote (float32)',
+    )
+    add('--onnx', help="with --backend onnxruntime, its file (default: the checkpoint's name with .onnx)")
     add('--tile', type=int, help='side of a tile in pixels; 0 for none (default: what fits into memory)')
     add(
         '--statistics',
@@ -80,10 +88,14 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
+    backend = None
+    if args.backend == 'onnxruntime':
+        backend = open_exported(args.onnx or Path(args.checkpoint).with_suffix('.onnx'), args.checkpoint)
     targets = output_paths(find_files(args.inputs, args.cfa is not None), args.out, f'.{args.format}')
     inferencer = Inferencer(
         args.checkpoint,
         args.config,
+        backend=backend,
         device=args.device,
         dtype=args.dtype,
         tile=args.tile,

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from rawtoolbox.apis.fold import fold_network, freeze
 from rawtoolbox.backbones.raw_input import RawInput
+from rawtoolbox.engine.checkpoint import checkpoint_id
 from rawtoolbox.engine.files import atomic_path
 from rawtoolbox.ops.coord import coord_map
 
@@ -139,6 +140,24 @@ class OnnxNetwork:
         given = {name: value for name, value in (('raw', raw), ('coord', coord)) if name in self.names}
         feed = {name: value.detach().float().cpu().contiguous().numpy() for name, value in given.items()}
         return torch.from_numpy(self.session.run(None, feed)[0])
+
+
+def open_exported(path: str | Path, checkpoint: str | Path) -> OnnxNetwork:
+    """Opens what was exported from a checkpoint.
+
+    Raises:
+        FileNotFoundError, ValueError, ImportError: As of :class:`OnnxNetwork`.
+        ValueError: It was exported from another checkpoint.
+    """
+    network = OnnxNetwork(path)
+    found, wanted = network.metadata.get('checkpoint'), checkpoint_id(checkpoint)
+    if (
+        found is None or found.split()[-1] != wanted.split()[-1]
+    ):  # the file may have been renamed, its hash stays
+        raise ValueError(
+            f'{path} was exported from {found}, not from {wanted}: export it anew by tools/export.py.'
+        )
+    return network
 
 
 class PatchCoord(nn.Module):

@@ -20,21 +20,25 @@ WORTH_IT = 1.1  # by what bfloat16 must be faster to be taken
 
 
 def optimize_for_inference(
-    backbone: nn.Module, device: torch.device | str = 'cpu', dtype: torch.dtype | None = torch.float32
+    backbone: nn.Module,
+    device: torch.device | str = 'cpu',
+    dtype: torch.dtype | None = torch.float32,
+    graphs: bool = True,
 ) -> nn.Module:
     """Makes a faster copy of a backbone that gives the same image.
 
     Wavelets and tail are folded into convolutions (:func:`~rawtoolbox.apis.fold.fold_network`), images lie channels
     last, channel attention is one pass less, and the coordinates' share of the first convolution is kept as long as
     the coordinates stay the same. In half precision, what sees the raw or makes the image stays in float32: the
-    rounding of an image to bfloat16 alone would cost more than all else. On a GPU the network is also compiled into
-    CUDA graphs, one for each size that it meets; this part has not been tried for want of a GPU.
+    rounding of an image to bfloat16 alone would cost more than all else.
 
     Args:
         backbone: The network, which is left alone.
         device: Where it is to run.
         dtype: Type of the convolutions; None for the faster of float32 and bfloat16 on this device, measured: not
             every CPU that knows bfloat16 gains by it.
+        graphs: Whether to compile for a GPU, into a CUDA graph for each size that is met, which takes minutes. Has
+            not been tried yet, for want of a GPU; without effect on a CPU.
 
     Returns:
         A module called as the backbone is; float32 in, float32 out.
@@ -55,7 +59,9 @@ def optimize_for_inference(
     if dtype != torch.float32:
         network = reduce_precision(network, dtype)
     network = network.to(memory_format=torch.channels_last)
-    return torch.compile(network, mode='reduce-overhead', dynamic=False) if device.type == 'cuda' else network
+    if graphs and device.type == 'cuda':
+        return torch.compile(network, mode='reduce-overhead', dynamic=False)
+    return network
 
 
 def fuse_attention(network: nn.Module) -> nn.Module:
@@ -172,7 +178,7 @@ class Autocast(nn.Module):
 
     def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
-        self.network, self.dtype = network, dtype
+        self.network, self.dtype, self.raw_input = network, dtype, getattr(network, 'raw_input', None)
         for module in list(network.modules()):
             for name, child in module.named_children():
                 if isinstance(child, nn.Conv2d) and child.out_channels <= IMAGE_CHANNELS:

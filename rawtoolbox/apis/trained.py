@@ -92,6 +92,7 @@ class TrainedNetwork:
         patch_size: Height and width of a training patch, in sensor pixels.
         camera: The training camera; None if unknown.
         name: For messages.
+        config: Of the network, plain values; empty if unknown.
     """
 
     network: Callable[[Tensor, Tensor], Tensor]
@@ -101,6 +102,7 @@ class TrainedNetwork:
     patch_size: int = ZRR_PATCH
     camera: Camera | None = None
     name: str = 'network'
+    config: dict[str, Any] = field(default_factory=dict)
 
 
 def load_trained(checkpoint: str | Path, config: str | Path | None = None) -> TrainedNetwork:
@@ -132,6 +134,7 @@ def load_trained(checkpoint: str | Path, config: str | Path | None = None) -> Tr
         preprocessor.get('crop_size') or ZRR_PATCH,
         Camera.from_plain(camera) if camera else None,
         Path(checkpoint).name,
+        backbone,
     )
 
 

@@ -1,0 +1,73 @@
+"""Writes a trained network as an ONNX file, and checks it against torch.
+
+    python tools/export.py liteisp_zrr.safetensors -o liteisp_zrr.onnx
+    python tools/infer.py photo.dng -o photo.png --checkpoint liteisp_zrr.safetensors --backend onnxruntime
+
+The file takes any height and width that the network takes, and carries the network's config. Layers that average
+over their whole input do so over windows of the training patch's size, unless --statistics whole is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from rawtoolbox.apis.export import export_onnx
+from rawtoolbox.apis.local_statistics import has_global_layers, local_version
+from rawtoolbox.apis.trained import load_trained
+from rawtoolbox.engine.checkpoint import checkpoint_id
+from rawtoolbox.engine.cli import run_cli
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('checkpoint', help='.safetensors of tools/publish.py, or .pth of a training run')
+    parser.add_argument('-o', '--out', required=True, help='.onnx to write')
+    parser.add_argument('--config', help='config file, for a checkpoint that does not carry its own')
+    parser.add_argument(
+        '--coord',
+        choices=['input', 'patch'],
+        default='input',
+        help="coordinates are the file's second input (default), or those of the whole input, baked in",
+    )
+    parser.add_argument(
+        '--statistics',
+        choices=['local', 'whole'],
+        default='local',
+        help='of layers that average: over windows as large as a training patch (default), the input being at '
+        'least as large; or over the whole input, as in training',
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    if Path(args.out).suffix != '.onnx':
+        raise ValueError(f'{args.out}: an exported file ends in .onnx.')
+    trained = load_trained(args.checkpoint, args.config)
+    form = trained.raw_input
+    patch = trained.patch_size // (2 if form.layout == 'packed' else 1)
+    network, smallest = trained.network, 1
+    if args.statistics == 'local' and has_global_layers(network):
+        network, smallest = local_version(network, patch, form.channels), patch
+    metadata = {
+        'config': trained.config,
+        'checkpoint': checkpoint_id(args.checkpoint),
+        'statistics': args.statistics,
+        'black_level': trained.black_level,
+        'white_level': trained.white_level,
+        'patch_size': trained.patch_size,
+        'camera': trained.camera.to_plain() if trained.camera else None,
+    }
+    sizes = [(patch, patch), (patch + form.multiple, patch + 3 * form.multiple)]
+    difference = export_onnx(network, args.out, metadata, args.coord, smallest, sizes)
+    print(f'{args.out}  largest difference to torch {difference:.1e}')
+
+
+if __name__ == '__main__':
+    run_cli(main)
