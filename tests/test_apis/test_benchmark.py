@@ -1,10 +1,16 @@
 """The arithmetic of timings, and that forms are timed in turn."""
 
+import json
+import runpy
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from rawtoolbox.apis.benchmark import convolutions_alone, machine, matmul_ceiling, summarise, time_in_turn
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_forms_are_timed_in_turn_after_a_warm_up():
@@ -39,3 +45,22 @@ def test_the_machine_is_described():
     assert matmul_ceiling(torch.float32, size=64, repeats=2) > 1e6
     assert {'device', 'threads', 'torch', 'date'} <= set(machine())
     assert machine()['device']
+
+
+@pytest.mark.parametrize(
+    ('command', 'options', 'names'),
+    [
+        ('inference', ['--no-onnx', '--dtypes', 'float32'], ['plain float32', 'optimised float32']),
+        ('flow', [], ['convolutions alone', 'PWC-Net']),
+    ],
+)
+def test_tool_writes_its_numbers(command, options, names, tmp_path, monkeypatch, capsys):
+    tool = runpy.run_path(str(ROOT / 'tools' / 'benchmark.py'))
+    out = tmp_path / 'numbers.json'
+    arguments = [command, '--size', '64', '--repeats', '1', '--json', str(out), *options]
+    monkeypatch.setattr('sys.argv', ['benchmark.py', *arguments])
+    tool['main']()
+    numbers = json.loads(out.read_text())
+    assert [timing['name'] for timing in numbers['timings']] == names
+    assert numbers['timings'][1]['median'] > 0
+    assert numbers['title'] in capsys.readouterr().out

@@ -22,7 +22,7 @@ from rawtoolbox.registry import BACKBONES
 
 ROOT = Path(__file__).parents[2]
 
-CONFIG = {'type': 'LiteISPNet', 'width': 4, 'n_rcab': 1}
+CONFIG = {'type': 'LiteISPNet', 'width': 4, 'n_rcab': 0}
 PATCH = 32  # of the packed raw
 
 
