@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import warnings
 from collections.abc import Sequence
@@ -59,15 +60,16 @@ def export_onnx(
     if coord not in ('input', 'patch'):
         raise ValueError(f"coord is 'input' or 'patch', found {coord!r}.")
     form = getattr(backbone, 'raw_input', RawInput())
-    network = fold_network(backbone).float().cpu()
+    plain = freeze(copy.deepcopy(backbone)).float().cpu()
+    network = fold_network(plain)
     least = _round_up(max(smallest, 1), form.multiple)
     sides = [tuple(_round_up(max(side, least), form.multiple) for side in size) for size in sizes]
     program = _program(PatchCoord(network) if coord == 'patch' else network, form, coord, least, sides[0])
-    plain = {'raw_input': asdict(form), 'coord': coord, 'smallest': least, **(metadata or {})}
-    program.model.metadata_props.update({key: json.dumps(value) for key, value in plain.items()})
+    values = {'raw_input': asdict(form), 'coord': coord, 'smallest': least, **(metadata or {})}
+    program.model.metadata_props.update({key: json.dumps(value) for key, value in values.items()})
     with atomic_path(path) as temporary:
         program.save(temporary)
-        difference = largest_difference(OnnxNetwork(temporary), network, form, sides)
+        difference = largest_difference(OnnxNetwork(temporary), plain, form, sides)
         if not difference <= TOLERANCE:
             raise ValueError(
                 f'{path}: ONNX Runtime differs from torch by {difference:g}, more than {TOLERANCE:g}: not written.'
