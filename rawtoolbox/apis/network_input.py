@@ -17,7 +17,8 @@ from rawtoolbox.raw.develop import linear_mosaic
 from rawtoolbox.raw.frame import Gains, RawFrame
 
 SATURATED = 0.9  # from here on, a pixel that is bright in all colours turns into the training camera's white
-GREY_RANGE = (0.02, 0.9)  # of the values that an estimate of the light rests on
+GREY_RANGE = (0.02, 0.9)  # of the values that a guess of the light rests on
+NORM = 6
 
 
 def network_input(linear: Tensor, trained: TrainedNetwork) -> tuple[Tensor, Tensor]:
@@ -52,7 +53,7 @@ def adapted_mosaic(frame: RawFrame, camera: Camera | None) -> tuple[Tensor, list
 
     With both colour matrices and white balances, colours are mapped by
     :func:`~rawtoolbox.raw.camera_colour.adaptation_matrix`; without the frame's matrix, by the white balances alone.
-    A frame without any white balance is balanced by its average colour.
+    A frame without any white balance is balanced by what its bright parts have in common.
 
     Args:
         frame: The frame.
@@ -68,9 +69,9 @@ def adapted_mosaic(frame: RawFrame, camera: Camera | None) -> tuple[Tensor, list
         ]
     gains, notices = frame.white_balance, []
     if frame.white_balance_source == 'none':
-        gains = grey_world_gains(mosaic)
+        gains = estimate_gains(mosaic)
         notices.append(
-            f'No white balance is known: the average colour is taken as grey (gains {gains[0]:.2f}, 1, {gains[2]:.2f}).'
+            f'No white balance is known: it is guessed from the picture (gains {gains[0]:.2f}, 1, {gains[2]:.2f}).'
         )
     if frame.xyz_to_camera is None:
         notices.append('No colour matrix is known: only the white balance is adapted.')
@@ -98,10 +99,11 @@ def map_colours(mosaic: Tensor, matrix: Tensor) -> Tensor:
     return torch.lerp(bayer_mosaic(apply_matrix(colours, matrix)), torch.ones_like(white), white).clamp(0, 1)
 
 
-def grey_world_gains(mosaic: Tensor) -> Gains:
-    """White balance under which the average of what is neither dark nor saturated is grey; G = 1.
+def estimate_gains(mosaic: Tensor) -> Gains:
+    """A guess of the white balance: that under which the 6-norms of the colours are equal; G = 1.
 
-    Buchsbaum, *A spatial processor model for object colour perception*, Journal of the Franklin Institute, 1980.
+    Between grey world (the 1-norm), which a lawn deceives, and the brightest pixel (the infinite norm): Finlayson and
+    Trezzi, *Shades of Gray and Colour Constancy*, Color and Imaging Conference 2004.
 
     Args:
         mosaic: (1, 1, H, W) RGGB, linear, white = 1.
@@ -109,5 +111,5 @@ def grey_world_gains(mosaic: Tensor) -> Gains:
     red, green_r, green_b, blue = pack_mosaic(mosaic, order=('R', 'Gr', 'Gb', 'B'))[0]
     colours = torch.stack([red, (green_r + green_b) / 2, blue])
     good = (colours.amin(0) > GREY_RANGE[0]) & (colours.amax(0) < GREY_RANGE[1])
-    means = colours[:, good].mean(1) if good.any() else torch.ones(3)
-    return tuple((means[1] / means).tolist())
+    norms = (colours[:, good].double() ** NORM).mean(1) ** (1 / NORM) if good.any() else torch.ones(3)
+    return tuple((norms[1] / norms).tolist())

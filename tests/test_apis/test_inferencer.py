@@ -15,7 +15,7 @@ from torch import nn
 
 from rawtoolbox.apis.develop_files import develop_files, find_files, output_paths, side_by_side
 from rawtoolbox.apis.inferencer import Inferencer, read_frame
-from rawtoolbox.apis.network_input import adapted_mosaic, grey_world_gains, map_colours, network_input
+from rawtoolbox.apis.network_input import adapted_mosaic, estimate_gains, map_colours, network_input
 from rawtoolbox.apis.trained import Camera, TrainedNetwork, find_camera, load_trained
 from rawtoolbox.backbones import LiteISPNet
 from rawtoolbox.backbones.raw_input import RawInput
@@ -258,12 +258,12 @@ def test_what_cannot_be_adapted_is_said():
     phone = find_camera('simulated')
     assert 'does not say what its camera was' in adapted_mosaic(frame(), None)[1][0]
     balance, matrix = adapted_mosaic(frame(), phone)[1]
-    assert 'average colour is taken as grey' in balance
+    assert 'guessed from the picture' in balance
     assert 'only the white balance' in matrix
     gains = {'as_shot_gains': NIKON_GAINS}
     assert adapted_mosaic(frame(**gains), phone)[1] == [matrix]
     grey = torch.full((1, 3, 8, 8), 0.2) * torch.tensor([0.5, 1.0, 0.8])[:, None, None]
-    assert grey_world_gains(bayer_mosaic(grey)) == pytest.approx((2, 1, 1.25))
+    assert estimate_gains(bayer_mosaic(grey)) == pytest.approx((2, 1, 1.25))
 
 
 def test_checkpoint_alone_is_enough(checkpoint):
