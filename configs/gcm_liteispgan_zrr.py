@@ -27,3 +27,7 @@ optim_wrapper = dict(
     generator=dict(type=OptimWrapper, optimizer=dict(type=Adam, lr=1e-4, betas=(0.9, 0.999))),
     discriminator=dict(type=OptimWrapper, optimizer=dict(type=Adam, lr=1e-4, betas=(0.9, 0.999))),
 )
+
+# The two optimisers take turns, so that a step cannot be gathered from two halves.
+train_dataloader['batch_size'] = 16
+auto_scale_lr['base_batch_size'] = 16
