@@ -63,12 +63,19 @@ def test_tiles_find_what_the_whole_picture_has(monkeypatch):
     assert (nearest < 0.1).mean() > 0.9
 
 
-def test_descriptors_are_matched_mutually_and_where_allowed():
+@pytest.mark.parametrize('chunk', [1, 3, 1000])
+def test_descriptors_are_matched_mutually_and_where_allowed(monkeypatch, chunk):
+    monkeypatch.setattr('rawtoolbox.apis.pairs.matching.CHUNK', chunk)
     first = np.eye(4, 128, dtype=np.float32) * 100
     second = first[[2, 0, 3]]
     assert match_descriptors(first, second).tolist() == [[0, 1], [2, 0], [3, 2]]
     places = np.zeros((4, 2)), np.array([[0.0, 0], [50, 0], [0, 5]]), 10.0
     assert match_descriptors(first, second, places).tolist() == [[2, 0], [3, 2]]
+    alike = np.array([[3.0, 0], [2, 0], [90, 0]], np.float32), np.array([[0.0, 0], [99, 0]], np.float32)
+    assert match_descriptors(*alike).tolist() == [
+        [1, 0],
+        [2, 1],
+    ]  # the first is not the nearest of its nearest
 
 
 def test_refinement_forgets_what_stands_in_front():

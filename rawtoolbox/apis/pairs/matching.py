@@ -14,6 +14,7 @@ import numpy as np
 MAX_KEYPOINTS = 8000
 TILE = 1024  # pixels that are searched for key points at a time, which bounds memory and spreads the points
 TILE_MARGIN = 64
+CHUNK = 1000  # key points that are compared with all others at a time, which bounds memory
 ROUGH_SIZE = 1600  # pixels along the longer side, at which the first guess is made
 RATIO = 0.8  # Lowe, Section 7.1
 INLIER_DISTANCE = 3.0  # pixels of the raw
@@ -127,16 +128,29 @@ def match_descriptors(
     Returns:
         (K, 2) indices.
     """
-    distances = (first**2).sum(1)[:, None] + (second**2).sum(1) - 2 * (first @ second.T)
-    if allowed is not None:
-        expected, found, radius = (np.asarray(part, np.float32) for part in allowed)
-        apart = (expected**2).sum(1)[:, None] + (found**2).sum(1) - 2 * (expected @ found.T)
-        distances[apart > radius**2] = np.inf
-    two = np.partition(distances, 1, axis=1)[:, :2]
-    nearest = distances.argmin(axis=1)
-    good = np.isfinite(two[:, 0]) & (two[:, 0] < RATIO**2 * two[:, 1])
-    good &= distances.argmin(axis=0)[nearest] == np.arange(len(first))
+    nearest, good = np.zeros(len(first), int), np.zeros(len(first), bool)
+    back, closest = np.full(len(second), -1), np.full(len(second), np.inf, np.float32)
+    columns = np.arange(len(second))
+    for start in range(0, len(first), CHUNK):
+        rows = slice(start, start + CHUNK)
+        distances = _squared_distances(first[rows], second)
+        if allowed is not None:
+            expected, found, radius = allowed
+            distances[_squared_distances(expected[rows], found) > radius**2] = np.inf
+        nearest[rows] = distances.argmin(axis=1)
+        two = np.partition(distances, 1, axis=1)[:, :2]
+        good[rows] = np.isfinite(two[:, 0]) & (two[:, 0] < RATIO**2 * two[:, 1])
+        best = distances.argmin(axis=0)
+        closer = distances[best, columns] < closest
+        back[closer], closest[closer] = start + best[closer], distances[best, columns][closer]
+    good &= back[nearest] == np.arange(len(first))
     return np.stack([np.flatnonzero(good), nearest[good]], axis=1)
+
+
+def _squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """(N, M) of points (N, D) and (M, D), float32."""
+    first, second = first.astype(np.float32), second.astype(np.float32)
+    return (first**2).sum(1)[:, None] + (second**2).sum(1) - 2 * (first @ second.T)
 
 
 def fit_homography(

@@ -125,8 +125,8 @@ def prepare_pairs(
         ValueError: No file can be read, or the folder holds something else, or a data set of other settings.
     """
     root = Path(root)
-    if not pairs:
-        raise ValueError('pairs: expected at least one, found none.')
+    if not pairs or jobs < 1:
+        raise ValueError(f'pairs and jobs: expected at least one of each, found {len(pairs)} and {jobs}.')
     _claim(root, settings)
     levels, failures = _first_levels(pairs, settings), {}
     splits, records = _split(pairs, settings.test_share), {}
