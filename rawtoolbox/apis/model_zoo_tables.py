@@ -75,7 +75,8 @@ def weights_section(models: Sequence[ModelEntry]) -> str:
     head = (
         '## Official weights\n\nGet the file from the page of its repository, convert it, and give the result to '
         '`tools/test.py`, or to\n`rawtoolbox.apis.get_model(name, weights=...)`, which also takes the official file '
-        'as it is.\n'
+        'as it is. Files are called what the official code calls\nthem. They could not be downloaded where this was '
+        'written: hashes are unknown, and the converters are tested on tensors\nwith the official names and shapes.\n'
     )
     return '\n'.join([head, markdown_table(['model', 'file', 'page', 'licence', 'SHA-256', 'convert'], rows)])
 
