@@ -26,7 +26,8 @@ class Timing:
         median: Seconds.
         best: Seconds; what is left when others use the machine less.
         spread: Distance of the quartiles, as a fraction of the median.
-        speedup: Median of the first candidate over this one's.
+        speedup: The first candidate's time over this one's, the median over the rounds: within a round, both met
+            the same disturbances.
         ceiling: Share of the machine's floating-point operations a second in this type, where both are known.
     """
 
@@ -82,14 +83,15 @@ def summarise(
         ceilings: Operations a second that the machine reaches in a candidate's type, by the candidate's name.
     """
     medians = {name: statistics.median(times) for name, times in seconds.items()}
-    first = next(iter(medians.values()))
+    first = next(iter(seconds.values()))
     timings = []
     for name, times in seconds.items():
         quartiles = statistics.quantiles(times, n=4, method='inclusive') if len(times) > 1 else times * 3
         known = operations is not None and name in (ceilings or {})
         share = operations / medians[name] / ceilings[name] if known else None
         spread = (quartiles[2] - quartiles[0]) / medians[name]
-        timings.append(Timing(name, medians[name], min(times), spread, first / medians[name], share))
+        speedup = statistics.median(reference / own for reference, own in zip(first, times, strict=True))
+        timings.append(Timing(name, medians[name], min(times), spread, speedup, share))
     return timings
 
 
