@@ -47,4 +47,6 @@ model = dict(
 # 16 patches a step, as in the paper, eight at a time: without batch norm the gradient is the same, in half the memory.
 train_dataloader['batch_size'] = 8
 optim_wrapper['accumulative_counts'] = 2
-auto_scale_lr['base_batch_size'] = 8  # what --auto-scale-lr compares: patches of all processes in one iteration
+auto_scale_lr['base_batch_size'] = (
+    8  # what --auto-scale-lr compares: patches of all processes in one iteration
+)
