@@ -6,7 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from rawtoolbox.apis.pairs.matching import frame_corners, project, scale_of
+from rawtoolbox.apis.pairs.homography import frame_corners, project, scale_of
 from rawtoolbox.raw import write_dng
 from rawtoolbox.raw.cameras import SimulationConfig, dslr_photo, linearise, phone_exposure, phone_raw
 from rawtoolbox.raw.displacement import blob

@@ -6,16 +6,8 @@ import pytest
 from pair_frames import BORDER, GAINS, corner_error, take
 
 from rawtoolbox.apis.pairs.agreement import Agreement, correlation, match_colours, measure, rejection
-from rawtoolbox.apis.pairs.matching import (
-    MatchError,
-    detect,
-    is_plausible,
-    match_descriptors,
-    match_pair,
-    project,
-    refine_homography,
-    shrink,
-)
+from rawtoolbox.apis.pairs.homography import MatchError, is_plausible, project, refine_homography, shrink
+from rawtoolbox.apis.pairs.matching import detect, match_descriptors, match_pair
 from rawtoolbox.apis.pairs.patches import cut_photo, find_shift, grid
 from rawtoolbox.apis.pairs.sources import relevel, render
 from rawtoolbox.raw import RawFrame

@@ -10,8 +10,8 @@ import pytest
 from conftest import ROOT
 from pair_frames import take, write
 
-from rawtoolbox.apis.pairs import PairSettings, find_pairs, prepare, prepare_pairs
-from rawtoolbox.apis.pairs.matching import project
+from rawtoolbox.apis.pairs import PairSettings, find_pairs, one_pair, prepare, prepare_pairs
+from rawtoolbox.apis.pairs.homography import project
 from rawtoolbox.datasets import ZRRDataset
 from rawtoolbox.datasets.image_files import read_photo
 
@@ -106,7 +106,7 @@ def test_photo_patches_look_like_the_raw_and_nothing_is_left_over(made):
 
 def test_interrupted_and_started_again_it_is_the_same(photographs, made, tmp_path, monkeypatch):
     root, pairs = tmp_path / 'own', pairs_of(photographs[0])
-    original, calls = prepare._write_png, []
+    original, calls = one_pair.write_png, []
 
     def interrupted(path, image):
         calls.append(path)
@@ -114,17 +114,17 @@ def test_interrupted_and_started_again_it_is_the_same(photographs, made, tmp_pat
             raise KeyboardInterrupt
         original(path, image)
 
-    monkeypatch.setattr(prepare, '_write_png', interrupted)
+    monkeypatch.setattr(one_pair, 'write_png', interrupted)
     with pytest.raises(KeyboardInterrupt):
         prepare_pairs(pairs, root, SETTINGS, jobs=1, progress=False)
     done = {file.stem for file in (root / 'records').iterdir()}
     (root / 'train' / 'canon').mkdir(parents=True, exist_ok=True)
     (root / 'train' / 'canon' / '.x.1.partial.png').write_bytes(b'half')
     (root / 'train' / 'canon' / 'stranger.png').write_bytes(b'left by photographs that are gone')
-    monkeypatch.setattr(prepare, '_write_png', original)
-    worked, make = [], prepare._make_patches
+    monkeypatch.setattr(one_pair, 'write_png', original)
+    worked, make = [], prepare.make_patches
     monkeypatch.setattr(
-        prepare, '_make_patches', lambda pair, *rest: worked.append(pair.name) or make(pair, *rest)
+        prepare, 'make_patches', lambda pair, *rest: worked.append(pair.name) or make(pair, *rest)
     )
     prepare_pairs(pairs, root, SETTINGS, jobs=2, progress=False)
     assert len(done) >= 1 and done.isdisjoint(worked) and len(worked) == 3 - len(done)

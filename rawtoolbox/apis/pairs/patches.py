@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from rawtoolbox.apis.pairs.agreement import LUMA
-from rawtoolbox.apis.pairs.matching import frame_corners, project
+from rawtoolbox.apis.pairs.homography import frame_corners, project
 from rawtoolbox.flow.dis import local_contrast
 
 SAMPLING_MARGIN = 4  # pixels that Lanczos interpolation reaches around a position

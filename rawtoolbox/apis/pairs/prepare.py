@@ -11,94 +11,24 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
 
 import cv2
-import numpy as np
 from tqdm import tqdm
 
-from rawtoolbox.apis.pairs.agreement import measure, rejection
-from rawtoolbox.apis.pairs.matching import MatchError, match_pair
-from rawtoolbox.apis.pairs.patches import SAMPLING_MARGIN, cut_photo, find_shift, grid
-from rawtoolbox.apis.pairs.report import write_report, write_thumbnail
-from rawtoolbox.apis.pairs.sources import Sources, read_photograph_file, relevel, render
+from rawtoolbox.apis.pairs.one_pair import make_patches
+from rawtoolbox.apis.pairs.report import write_report
+from rawtoolbox.apis.pairs.settings import PHOTO_FOLDER, RAW_FOLDER, Levels, PairSettings, Result
+from rawtoolbox.apis.pairs.sources import Sources
 from rawtoolbox.engine.files import write_atomically
 from rawtoolbox.raw import open_raw
 
 FORMAT = 1  # to be raised when the same photographs and settings would give other bytes
 SETTINGS = 'pairs.json'
 SPLITS = ('train', 'test')
-RAW_FOLDER, PHOTO_FOLDER = 'huawei_raw', 'canon'  # the names of Zurich RAW to RGB, which every config reads
-
-
-@dataclass(frozen=True)
-class PairSettings:
-    """What a data set of pairs depends on besides the photographs.
-
-    Attributes:
-        patch_size: Side of a patch in sensor pixels, even.
-        stride: From one patch to the next, even; None for patches that do not overlap.
-        search: How far around its place by the homography a patch is looked for, pixels; 0 leaves it there.
-        min_correlation: Least normalised cross-correlation; Zurich RAW to RGB: 0.9 (Zhang et al. 2021, Section 4.1).
-        max_displacement: Largest mean displacement that may remain in a patch, pixels; own choice.
-        test_share: Share of the photographs (not of the patches: those of one would be in both) that are for testing.
-        geometry: What raw files do not say themselves: see :func:`rawtoolbox.raw.open_raw`.
-
-    Raises:
-        ValueError: A value makes no sense.
-    """
-
-    patch_size: int = 448
-    stride: int | None = None
-    search: int = 16
-    min_correlation: float = 0.9
-    max_displacement: float = 4.0
-    test_share: float = 0.1
-    geometry: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name, value in (('patch_size', self.patch_size), ('stride', self.stride or self.patch_size)):
-            if value < 64 or value % 2:
-                raise ValueError(f'{name}: expected an even number of at least 64, found {value}.')
-        if not 0 <= self.search <= self.patch_size // 4:
-            raise ValueError(f'search: expected 0 to a quarter of patch_size, found {self.search}.')
-        if not 0 <= self.test_share < 1:
-            raise ValueError(f'test_share: expected a share from 0 to below 1, found {self.test_share}.')
-
-
-class Levels(NamedTuple):
-    """Black level of R, Gr, Gb, B, and the white level, of all mosaics of the data set."""
-
-    black: list[float]
-    white: float
-
-
-class Result(NamedTuple):
-    """What came of the photographs.
-
-    Attributes:
-        records: One dict a pair, as stored in ``records/``.
-        failures: What could not be read, by name.
-        levels: Of the mosaics written.
-        bit_depth: Bits that their values need.
-    """
-
-    records: list[dict[str, Any]]
-    failures: dict[str, str]
-    levels: Levels
-    bit_depth: int
-
-    def count(self, split: str | None = None) -> int:
-        """Patches kept, of a split or of both."""
-        return sum(
-            not patch['rejected']
-            for record in self.records
-            if split in (None, record['split'])
-            for patch in record['patches'].values()
-        )
 
 
 def prepare_pairs(
@@ -139,7 +69,7 @@ def prepare_pairs(
             for task in as_completed(tasks):
                 try:
                     records[tasks[task]] = task.result()
-                except (ValueError, FileNotFoundError) as error:  # a file that cannot be read
+                except ValueError as error:  # a file that cannot be read
                     failures[tasks[task]] = str(error)
                 bar.update()
         except BaseException:
@@ -168,75 +98,9 @@ def _prepare(pair: Sources, root: Path, settings: PairSettings, levels: Levels, 
         record = json.loads(path.read_text(encoding='utf-8'))
         if {key: record.get(key) for key in head} == head:
             return record
-    record = head | _make_patches(pair, root, settings, levels, split)
+    record = head | make_patches(pair, root, settings, levels, split)
     write_atomically(path, json.dumps(record, indent=1))
     return record
-
-
-def _make_patches(
-    pair: Sources, root: Path, settings: PairSettings, levels: Levels, split: str
-) -> dict[str, Any]:
-    """Matches a pair, writes the patches that are kept, and thumbnails of all."""
-    frame, photo = open_raw(pair.raw, **settings.geometry), read_photograph_file(pair.photo)
-    seen, mosaic = render(frame), relevel(frame, *levels)
-    record = {
-        'camera': frame.camera,
-        'gains': list(frame.white_balance),
-        'frame_size': list(mosaic.shape),
-        'patch_size': settings.patch_size,
-        'notices': list(frame.notices),
-        'largest_value': int(mosaic.max()),
-        'rejected': '',
-        'patches': {},
-    }
-    try:
-        match, photo, homography = match_pair(seen, photo)
-    except MatchError as error:
-        return record | {'rejected': f'not matched: {error}'}
-    record |= {
-        'homography': match.homography.round(10).tolist(),
-        'inliers': match.inliers,
-        'matches': match.matches,
-        'error': round(match.error, 3),
-    }
-    margin = settings.search + SAMPLING_MARGIN
-    stride = settings.stride or settings.patch_size
-    for origin in grid(mosaic.shape, photo.shape[:2], homography, settings.patch_size, stride, margin):
-        name = f'{pair.name}_{origin[0]:04}_{origin[1]:04}'
-        cut, record['patches'][name] = _judge_patch(seen, photo, homography, origin, settings)
-        write_thumbnail(root, name, *cut)
-        if not record['patches'][name]['rejected']:
-            window = tuple(slice(start, start + settings.patch_size) for start in origin)
-            _write_png(root / split / RAW_FOLDER / f'{name}.png', mosaic[window])
-            _write_png(root / split / PHOTO_FOLDER / f'{name}.png', cut[1][..., ::-1])
-    if not record['patches']:
-        record['rejected'] = f'the pictures share no area of {settings.patch_size} pixels each way'
-    return record
-
-
-def _judge_patch(
-    seen: np.ndarray,
-    photo: np.ndarray,
-    homography: np.ndarray,
-    origin: tuple[int, int],
-    settings: PairSettings,
-) -> tuple[tuple[np.ndarray, np.ndarray], dict[str, Any]]:
-    """A patch of the developed raw and of the photo, lined up, and what the manifest says of them."""
-    (row, column), size, shift = origin, settings.patch_size, (0.0, 0.0)
-    source = seen[row : row + size, column : column + size]
-    if settings.search:
-        shift = find_shift(source, cut_photo(photo, homography, origin, size, margin=settings.search))
-    target = cut_photo(photo, homography, origin, size, shift)
-    found = measure(source, target)
-    entry = {
-        'origin': list(origin),
-        'shift': [round(value, 3) for value in shift],
-        'score': round(found.correlation, 4),
-        'displacement': round(found.displacement, 3),
-        'detail': round(found.detail, 4),
-        'rejected': rejection(found, settings.min_correlation, settings.max_displacement),
-    }
-    return (source, target), entry
 
 
 def _claim(root: Path, settings: PairSettings) -> None:
@@ -278,7 +142,7 @@ def _first_levels(pairs: list[Sources], settings: PairSettings) -> Levels:
         try:
             frame = open_raw(pair.raw, **settings.geometry)
             return Levels(list(frame.black_level), frame.white_level)
-        except (ValueError, FileNotFoundError) as error:
+        except (ValueError, OSError) as error:
             problems.append(str(error))
     raise ValueError(f'None of the {len(pairs)} raw files can be read. The first: {problems[0]}')
 
@@ -325,10 +189,6 @@ def _remove_others(folder: Path, names: set[str]) -> None:
     for file in folder.iterdir() if folder.is_dir() else ():
         if file.stem not in names:
             file.unlink()
-
-
-def _write_png(path: Path, image: np.ndarray) -> None:
-    write_atomically(path, cv2.imencode('.png', np.ascontiguousarray(image))[1].tobytes())
 
 
 @contextmanager
