@@ -14,10 +14,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
+from rawtoolbox.apis.sr_alignment import (
+    PairError,
+    central_window,
+    covered_box,
+    enlarging_matrix,
+    find_affine,
+    shift_matrix,
+    warp_affine,
+    zoom_matrix,
+)
 from rawtoolbox.datasets.image_files import read_photo
 from rawtoolbox.datasets.sr_raw import SCALE
 from rawtoolbox.raw.camera_colour import camera_to_srgb_matrix
@@ -29,15 +38,8 @@ from rawtoolbox.raw.simulate_sr import pack, write_sr_pair
 PAIRS = {'00005': '00001', '00006': '00002', '00007': '00003'}  # input and target: 50/240, 35/150, 24/100 mm
 RAW_SUFFIXES = ('.arw', '.dng')
 PHOTO_SUFFIXES = ('.jpg', '.jpeg')
-ECC_SIZE = 600  # pixels along the longer side at which pictures are lined up
-ECC_STEPS, ECC_PRECISION = 200, 1e-6
-BLUR = 5  # pixels, odd: of the Gaussian that ECC applies first
 
 Field = Literal['longest', 'target']
-
-
-class PairError(ValueError):
-    """A pair that cannot be made; the message says why."""
 
 
 class Prepared(NamedTuple):
@@ -143,61 +145,27 @@ def prepare_pair(
         left - (frame.mosaic.shape[1] - photo.shape[1]) // 2,
     )
     window = photo[y : y + height, x : x + width]
-    to_target = _zoom(photo.shape[:2], target.shape[:2], ratio) @ _shift(x, y)
+    to_target = zoom_matrix(photo.shape[:2], target.shape[:2], ratio) @ shift_matrix(x, y)
     # The whole target at the photo's scale: what lies beyond the window is not black, and helps.
-    shrunk = _warp(target, _enlarge(ratio), tuple(int(side / ratio) for side in target.shape[:2]))
-    found, correlation = find_affine(window, shrunk, np.linalg.inv(_enlarge(ratio)) @ to_target)
-    to_target = _enlarge(ratio) @ found
-    box = covered_box(_warp(np.full(target.shape[:2], 255, np.uint8), to_target, (height, width)) == 255)
+    shrunk = warp_affine(
+        target, enlarging_matrix(ratio), tuple(int(side / ratio) for side in target.shape[:2])
+    )
+    found, correlation = find_affine(window, shrunk, np.linalg.inv(enlarging_matrix(ratio)) @ to_target)
+    to_target = enlarging_matrix(ratio) @ found
+    box = covered_box(
+        warp_affine(np.full(target.shape[:2], 255, np.uint8), to_target, (height, width)) == 255
+    )
     top, bottom, left, right = box
     if min(bottom - top, right - left) < 16:
         raise PairError(f'only {bottom - top}x{right - left} sensor pixels are in both pictures')
-    enlarged = to_target @ _shift(left, top) @ _enlarge(1 / SCALE)
+    enlarged = to_target @ shift_matrix(left, top) @ enlarging_matrix(1 / SCALE)
     size = (SCALE * (bottom - top), SCALE * (right - left))
     return Prepared(
         mosaic[top:bottom, left:right],
         window[top:bottom, left:right],
-        _warp(target, enlarged, size),
+        warp_affine(target, enlarged, size),
         correlation,
     )
-
-
-def find_affine(
-    template: np.ndarray, image: np.ndarray, guess: np.ndarray | None = None
-) -> tuple[np.ndarray, float]:
-    """The affine map (3, 3) from a picture's pixels to those of another where the same is seen, and the correlation.
-
-    ECC: Evangelidis and Psarakis, *Parametric Image Alignment Using Enhanced Correlation Coefficient Maximization*,
-    PAMI 2008, which does not mind a difference in brightness and contrast.
-
-    Args:
-        template: (H, W, 3) uint8.
-        image: (h, w, 3) uint8.
-        guess: (3, 3), where the search begins; None for the identity.
-
-    Raises:
-        PairError: Nothing was found, or a corner lies more than a tenth of the picture from the guess.
-    """
-    height, width = template.shape[:2]
-    factor = min(1.0, ECC_SIZE / max(height, width))
-    guess = np.eye(3) if guess is None else guess
-    start = _enlarge(factor) @ guess @ _enlarge(1 / factor)
-    greys = [_grey(picture, factor) for picture in (template, image)]
-    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ECC_STEPS, ECC_PRECISION)
-    try:
-        correlation, found = cv2.findTransformECC(
-            *greys, start[:2].astype(np.float32), cv2.MOTION_AFFINE, criteria, None, BLUR
-        )
-    except cv2.error as error:
-        raise PairError('the two photos could not be lined up (ECC did not converge)') from error
-    matrix = _enlarge(1 / factor) @ np.vstack([found, [0, 0, 1]]) @ _enlarge(factor)
-    corners = np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]], float)
-    moved = np.abs(matrix @ corners - guess @ corners)[:2].max()
-    if moved > 0.1 * min(height, width):
-        raise PairError(
-            f'the two photos lie {moved:.0f} pixels apart: the camera was moved, or ECC was misled'
-        )
-    return matrix, float(correlation)
 
 
 def white_balance(frame: RawFrame) -> tuple[float, float, float, float]:
@@ -221,34 +189,6 @@ def white_balance(frame: RawFrame) -> tuple[float, float, float, float]:
         developed.append(np.maximum(matrix @ (gains * means), 1e-6))
     red, green, blue = developed[0] / developed[1]
     return float(red), float(green), float(green), float(blue)
-
-
-def central_window(
-    mosaic: tuple[int, int], photo: tuple[int, int], ratio: float
-) -> tuple[int, int, int, int]:
-    """Top, left, height and width, all even, of the middle of a mosaic that a zoom leaves and the photo has too."""
-    window = []
-    for whole, limit in zip(mosaic, photo, strict=True):
-        length = int(min(whole / ratio, limit)) // 2 * 2
-        window.append(((whole - length) // 4 * 2, length))
-    (top, height), (left, width) = window
-    return top, left, height, width
-
-
-def covered_box(valid: np.ndarray) -> tuple[int, int, int, int]:
-    """Top, bottom, left and right, all even, of a box in which all is valid: the worst side is cut until it is."""
-    top, bottom, left, right = 0, valid.shape[0], 0, valid.shape[1]
-    while bottom - top > 2 and right - left > 2:
-        box = valid[top:bottom, left:right]
-        shares = [box[:2].mean(), box[-2:].mean(), box[:, :2].mean(), box[:, -2:].mean()]
-        worst = int(np.argmin(shares))
-        if shares[worst] == 1 and box.all():
-            break
-        top, bottom, left, right = (
-            edge + step * (worst == side)
-            for side, (edge, step) in enumerate(zip((top, bottom, left, right), (2, -2, 2, -2), strict=True))
-        )
-    return top, bottom, left, right
 
 
 def _prepare_scene(
@@ -318,33 +258,3 @@ def _scenes(root: Path) -> list[Path]:
             'found none. Extract the original SR-RAW there: https://github.com/ceciliavision/zoom-learn-zoom'
         )
     return scenes
-
-
-def _zoom(source: tuple[int, int], target: tuple[int, int], ratio: float) -> np.ndarray:
-    """(3, 3) from the pixels of a photo to those of one at a focal length ``ratio`` times as long, with its centre."""
-    (y, x), (to_y, to_x) = (((h - 1) / 2, (w - 1) / 2) for h, w in (source, target))
-    return np.array([[ratio, 0, to_x - ratio * x], [0, ratio, to_y - ratio * y], [0, 0, 1]])
-
-
-def _enlarge(factor: float) -> np.ndarray:
-    """(3, 3) from pixels of an image to those of the same image ``factor`` times as large."""
-    offset = (factor - 1) / 2
-    return np.array([[factor, 0, offset], [0, factor, offset], [0, 0, 1]])
-
-
-def _shift(x: float, y: float) -> np.ndarray:
-    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], float)
-
-
-def _warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """An image at the positions that an affine map leads to; what it shrinks is smoothed first."""
-    factor = np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
-    if factor > 2:
-        image = cv2.GaussianBlur(image, (0, 0), 0.4 * factor)
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(image, matrix[:2], size[::-1], flags=flags, borderMode=cv2.BORDER_CONSTANT)
-
-
-def _grey(image: np.ndarray, factor: float) -> np.ndarray:
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else grey

@@ -9,15 +9,8 @@ import rawpy
 import torch
 from conftest import ROOT
 
-from rawtoolbox.apis.sr_pairs import (
-    PairError,
-    central_window,
-    covered_box,
-    find_affine,
-    prepare_sr_raw,
-    split_scenes,
-    white_balance,
-)
+from rawtoolbox.apis.sr_alignment import PairError, central_window, covered_box, find_affine
+from rawtoolbox.apis.sr_pairs import prepare_sr_raw, split_scenes, white_balance
 from rawtoolbox.datasets import SRRAWDataset
 from rawtoolbox.raw import read_raw
 from rawtoolbox.raw.photographs import read_photograph
