@@ -12,28 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rawtoolbox.apis.local_statistics import (
-    FrameStatistics,
-    cell_size,
-    frame_version,
-    has_global_layers,
-    held_version,
-    local_version,
-)
+from rawtoolbox.apis.local_statistics import frame_version, has_global_layers, held_version, local_version
 from rawtoolbox.apis.network_input import adapted_mosaic, network_input
 from rawtoolbox.apis.optimize import optimize_for_inference
-from rawtoolbox.apis.tiling import (
-    Network,
-    TilePlan,
-    bytes_per_sample,
-    choose_tile,
-    memory_for_tiles,
-    pad_to_multiple,
-    plan_tiles,
-    receptive_field,
-    round_up,
-    run_tiled,
-)
+from rawtoolbox.apis.pools import FrameStatistics, cell_size
+from rawtoolbox.apis.receptive_field import receptive_field
+from rawtoolbox.apis.tile_memory import bytes_per_sample, choose_tile, memory_for_tiles
+from rawtoolbox.apis.tiling import Network, TilePlan, pad_to_multiple, plan_tiles, round_up, run_tiled
 from rawtoolbox.apis.trained import TrainedNetwork, load_trained
 from rawtoolbox.models.ensemble import ensemble_x8
 from rawtoolbox.ops.coord import coord_map

@@ -1,4 +1,4 @@
-"""A network over a frame that is too large for it: how to cut, how far a pixel sees, how to join without a seam.
+"""A network over a frame that is too large for it: how to cut, and how to join without a seam.
 
 All lengths are in samples of the network's input, which has half the mosaic's height and width when it is packed.
 """
@@ -7,26 +7,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.func import functional_call
-from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch import Tensor
 from tqdm import tqdm
 
 Network = Callable[[Tensor, Tensor], Tensor]
-
-BUDGET_ON_CPU = 1 << 30  # bytes for the tensors of a tile; more memory makes nothing faster
-UNKNOWN_MEMORY = 4 << 30
-SCRATCH = 1.4  # what convolutions need beside their inputs and outputs, as a factor; measured: 1.26
-LARGEST_TILE = 2048
-PROBES = (128, 192, 288)  # sides of the inputs on which the receptive field is looked for
 
 
 @dataclass(frozen=True)
@@ -216,123 +205,6 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
         return image
     mode = 'reflect' if bottom < image.shape[-2] and right < image.shape[-1] else 'replicate'
     return F.pad(image, (0, right, 0, bottom), mode=mode)
-
-
-def receptive_field(
-    network: Network,
-    channels: int = 4,
-    multiple: int = 1,
-    scale: float = 2,
-    tolerance: float = 0.5 / 255,
-    device: torch.device | str = 'cpu',
-) -> int:
-    """Measures how far an input sample is seen.
-
-    The derivative of the output by one sample of the input (all its channels together) is propagated forward,
-    through which no activations have to be kept. Its absolute values are summed over the distance; the radius is
-    that beyond which the sum is at most ``tolerance``. To first order, a pixel therefore changes by less than this
-    when all that is farther away changes by as much as it can. The radius that the kernels allow is larger, often
-    several times, and hardly any of it is used.
-
-    Statistics over the whole input have to be frozen, or the field is unbounded.
-
-    Args:
-        network: Called as ``network(raw, coord)``.
-        channels: Channels of the input.
-        multiple: Of which its sides must be multiples.
-        scale: Output samples per input sample.
-        tolerance: What may be neglected, in units of the output.
-        device: Where the network is.
-
-    Returns:
-        The radius, in input samples; at most half of the largest probe.
-    """
-    radius = 0
-    for side in (round_up(probe, multiple) for probe in PROBES):
-        profile = derivative_profile(network, channels, side, scale, device)
-        beyond = profile.flip(0).cumsum(0).flip(0)  # [d]: of all that is at least d away
-        radius = int((beyond > tolerance).sum())
-        if radius < side // 2 - multiple:
-            break
-    return radius
-
-
-def derivative_profile(
-    network: Network, channels: int, side: int, scale: float = 2, device: torch.device | str = 'cpu'
-) -> Tensor:
-    """(side/2 + 1,): absolute derivatives by the distance (the larger of both axes') from one input sample."""
-    generator = torch.Generator().manual_seed(0)
-    raw = 0.2 + 0.1 * torch.rand(1, channels, side, side, generator=generator)
-    change = torch.zeros_like(raw)
-    centre = side // 2
-    change[..., centre, centre] = 1
-    coord = torch.zeros(1, 2, side, side, device=device)
-    with torch.no_grad():
-        _, derivative = torch.func.jvp(
-            lambda x: network(x, coord).float(), (raw.to(device),), (change.to(device),)
-        )
-    size = derivative.abs().mean(1)[0].double().cpu()
-    distance = ((torch.arange(size.shape[-1]) + 0.5) / scale - centre - 0.5).abs().floor().long()
-    chebyshev = torch.maximum(distance[:, None], distance)
-    return torch.zeros(centre + 1, dtype=torch.float64).index_add_(0, chebyshev.flatten(), size.flatten())
-
-
-class LiveMemory(TorchDispatchMode):
-    """Notes the largest number of bytes that tensors made under it took at one time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.live: dict[StorageWeakRef, int] = {}
-        self.peak = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        for tensor in result if isinstance(result, Sequence) else [result]:
-            if isinstance(tensor, Tensor):
-                storage = tensor.untyped_storage()
-                self.live[StorageWeakRef(storage)] = storage.nbytes()
-        self.live = {reference: size for reference, size in self.live.items() if not reference.expired()}
-        self.peak = max(self.peak, sum(self.live.values()))
-        return result
-
-
-def bytes_per_sample(network: nn.Module, channels: int = 4, side: int = 64) -> float:
-    """Memory that a forward pass needs per input sample, in bytes; found on the meta device, in float32."""
-    inputs = [torch.empty(1, count, side, side, device='meta') for count in (channels, 2)]
-    state = {
-        name: torch.empty_like(tensor, device='meta')
-        for name, tensor in chain(network.named_parameters(), network.named_buffers())
-    }
-    with torch.no_grad(), LiveMemory() as memory:
-        functional_call(network, state, tuple(inputs))
-    return memory.peak / side**2
-
-
-def memory_for_tiles(device: torch.device | str) -> int:
-    """Bytes that the tensors of a tile may take: most of a GPU's free memory, or a part of the main memory."""
-    device = torch.device(device)
-    if device.type == 'cuda':
-        return int(0.8 * torch.cuda.mem_get_info(device)[0])
-    return min(free_memory() // 2, BUDGET_ON_CPU)
-
-
-def free_memory() -> int:
-    """Bytes of main memory that are free for this process; a guess where the system does not tell."""
-    found = [UNKNOWN_MEMORY]
-    information = Path('/proc/meminfo')
-    if information.is_file():
-        lines = dict(line.split(':', 1) for line in information.read_text().splitlines())
-        found = [int(lines['MemAvailable'].split()[0]) << 10] if 'MemAvailable' in lines else found
-    limit, used = (Path(f'/sys/fs/cgroup/memory.{name}') for name in ('max', 'current'))
-    if limit.is_file() and (text := limit.read_text().strip()).isdigit():
-        found.append(int(text) - int(used.read_text()))
-    return max(0, min(found))
-
-
-def choose_tile(sample_bytes: float, memory: int, least: int, multiple: int = 1) -> int:
-    """Side of the largest tile that fits into memory, at least ``least``."""
-    side = int(math.sqrt(memory / (SCRATCH * sample_bytes))) // multiple * multiple
-    return round_up(min(max(side, least), LARGEST_TILE), multiple)
 
 
 def round_up(value: int, multiple: int) -> int:

@@ -6,25 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from rawtoolbox.apis.local_statistics import (
-    FrameStatistics,
-    LocalMean,
-    frame_version,
-    has_global_layers,
-    local_version,
-)
-from rawtoolbox.apis.tiling import (
-    blend_weights,
-    bytes_per_sample,
-    choose_tile,
-    derivative_profile,
-    free_memory,
-    pad_to_multiple,
-    plan_axis,
-    plan_tiles,
-    receptive_field,
-    run_tiled,
-)
+from rawtoolbox.apis.local_statistics import frame_version, has_global_layers, local_version
+from rawtoolbox.apis.pools import FrameStatistics, LocalMean
+from rawtoolbox.apis.receptive_field import derivative_profile, receptive_field
+from rawtoolbox.apis.tile_memory import bytes_per_sample, choose_tile, free_memory
+from rawtoolbox.apis.tiling import blend_weights, pad_to_multiple, plan_axis, plan_tiles, run_tiled
 from rawtoolbox.backbones import AWNetRaw, LiteISPNet, MWISPNet, PyNET, SRResNet
 
 PLANS = [
