@@ -4,13 +4,15 @@
     python tools/benchmark.py flow --threads 1
 
 The forms are timed in turn in one process, so that a busy machine disturbs all alike; medians are printed, the
-distance of the quartiles, and the ratio to the first form. The ceiling is a large matrix product in the same type.
+distance of the quartiles, and the ratio to the first form. The ceiling is a large matrix product in the same type, timed in
+the same rounds.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable
@@ -21,7 +23,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
-from rawtoolbox.apis.benchmark import convolutions_alone, matmul_ceiling, report, summarise, time_in_turn
+from rawtoolbox.apis.benchmark import (
+    PRODUCT_OPERATIONS,
+    convolutions_alone,
+    matrix_product,
+    report,
+    summarise,
+    time_in_turn,
+)
 from rawtoolbox.apis.complexity import count_macs
 from rawtoolbox.apis.export import OnnxNetwork, export_onnx
 from rawtoolbox.apis.optimize import optimize_for_inference
@@ -70,13 +79,14 @@ def time_inference(args: argparse.Namespace) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             export_onnx(network, Path(folder) / 'network.onnx', sizes=[(side, side)])
             forms['onnxruntime float32'] = OnnxNetwork(Path(folder) / 'network.onnx')
-    peak = {name: matmul_ceiling(DTYPES[name], args.device) for name in {'float32', *args.dtypes}}
-    ceilings = {name: peak[name.split()[-1]] for name in forms}
     calls = {name: lambda form=form: form(raw, coord) for name, form in forms.items()}
+    products = {name: matrix_product(DTYPES[name], args.device) for name in ('float32', *args.dtypes)}
     with torch.inference_mode():
         expected = network(raw, coord)
         differences = {name: float((form(raw, coord) - expected).abs().max()) for name, form in forms.items()}
-        seconds = time_in_turn(calls, args.repeats, device=args.device)
+        seconds = time_in_turn(calls | products, args.repeats, device=args.device)
+    peak = {name: PRODUCT_OPERATIONS / statistics.median(seconds.pop(name)) for name in products}
+    ceilings = {name: peak[name.split()[-1]] for name in forms}
     operations = 2 * count_macs(network, raw, coord)
     title = f'{args.network}, {args.size}x{args.size} pixels, {operations / 1e9:.1f} GFLOP'
     return report(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from rawtoolbox.apis.benchmark import convolutions_alone, machine, matmul_ceiling, summarise, time_in_turn
+from rawtoolbox.apis.benchmark import convolutions_alone, machine, summarise, time_in_turn
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +42,6 @@ def test_convolutions_alone_are_all_that_is_called():
 
 
 def test_the_machine_is_described():
-    assert matmul_ceiling(torch.float32, size=64, repeats=2) > 1e6
     assert {'device', 'threads', 'torch', 'date'} <= set(machine())
     assert machine()['device']
 
