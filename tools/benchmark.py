@@ -4,8 +4,8 @@
     python tools/benchmark.py flow --threads 1
 
 The forms are timed in turn in one process, so that a busy machine disturbs all alike; medians are printed, the
-distance of the quartiles, and the ratio to the first form. The ceiling is a large matrix product in the same type, timed in
-the same rounds.
+distance of the quartiles, and the ratio to the first form. The ceiling is a large matrix product in the same
+type, timed in the same rounds.
 """
 
 from __future__ import annotations
