@@ -76,7 +76,7 @@ def test_loss_falls_on_one_batch(name, count, lr, demo_data):
     assert min(sums[-3:]) < 0.6 * sums[0], sums
 
 
-@pytest.mark.parametrize(('index', 'count', 'lr'), [(0, 10, 2e-3), (2, 10, 2e-3), (5, 14, 5e-3)])
+@pytest.mark.parametrize(('index', 'count', 'lr'), [(0, 10, 2e-3), (2, 10, 2e-3), (5, 13, 5e-3)])
 def test_loss_of_a_level_falls_on_one_batch(index, count, lr, demo_data):
     config = narrow('none_pynet_zrr', demo_data)
     sums = steps(config, count, lr, config.train_cfg.levels[index])
@@ -186,7 +186,7 @@ def test_two_optimisers_resume_bit_for_bit_and_in_bfloat16(demo_data, tmp_path):
             assert differing(first, second) == []
 
 
-@pytest.mark.parametrize('name', ['gcm_liteispgan_zrr', 'none_pynet_zrr', 'none_awnetraw_zrr'])
+@pytest.mark.parametrize('name', ['gcm_liteispgan_zrr', 'none_pynet_zrr'])
 def test_trains_wrapped_for_several_processes(name, demo_data, tmp_path, monkeypatch):
     """DistributedDataParallel in a group of one: two optimisers, and parameters without gradient, are no trouble."""
     config = narrow(name, demo_data)
