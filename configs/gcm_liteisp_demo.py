@@ -29,7 +29,9 @@ model = dict(
     backbone=dict(type=LiteISPNet, width=16, n_rcab=1),
     aligner=dict(
         type=FlowAligner,
-        flow_estimator=dict(type=DISFlow),
+        # OpenCV's DIS on plain luma, which shows what the GCM is for. By default DISFlow looks at local contrast, to
+        # which colours matter little: docs/experiments.md has both.
+        flow_estimator=dict(type=DISFlow, window=None),
         colour_mapper=dict(type=GCM, width=32),
         reference='mapped',
     ),
