@@ -123,6 +123,7 @@ class RawRestorer(BaseModel):
         images = [white_balance(image, inputs) for image in images]
         if self.aligner is None:
             return images, Aligned(target, torch.ones_like(target[:, :1]))
+        self.aligner_untrained = False  # from now on it learns, and validation may ask it
         return images, self.aligner(inputs['source'], target, inputs['source_coord'], images[0])
 
     def supervise(self, images: list[Tensor], aligned: Aligned) -> dict[str, Tensor]:

@@ -132,6 +132,8 @@ def test_untrained_aligner_of_a_published_backbone_is_not_used():
     model = restorer().eval()
     model.note_loaded({'backbone.head.weight'}, 'published')
     assert 'aligned_target' not in run(model, 'predict')[0]
+    run(model, 'loss')  # fine-tuning from it trains the aligner
+    assert 'aligned_target' in run(model, 'predict')[0]
     model.note_loaded({'backbone.head.weight', 'aligner.colour_mapper.tail.weight'}, 'epoch_1.pth sha256:1')
     output = run(model, 'predict')[0]
     assert 'aligned_target' in output
