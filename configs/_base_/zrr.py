@@ -23,7 +23,7 @@ val_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type=DefaultSampler, shuffle=False),
     collate_fn=dict(type='default_collate'),
-    dataset=dict(type=ZRRDataset, split='test', with_truth=True),
+    dataset=dict(type=ZRRDataset, split='test'),
 )
 test_dataloader = val_dataloader
 
