@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault('RAWTOOLBOX_OFFLINE', '1')  # no test waits for a download
+if 'PYTEST_XDIST_WORKER' in os.environ:  # workers with a thread per core each would wait for one another
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
 ROOT = Path(__file__).parents[1]
 SIDE, NUM_TRAIN, NUM_TEST = 96, 8, 3
 
