@@ -1,4 +1,4 @@
-"""The ZRR configs made small enough to train in a second: shared by the tests of configs and of training."""
+"""The configs of pairs made small enough to train in a second: shared by the tests of configs and of training."""
 
 import logging
 
@@ -6,10 +6,14 @@ import torch
 from conftest import ROOT, SIDE
 from mmengine.runner import Runner
 
+from rawtoolbox.datasets import SimulatedZRRDataset
 from rawtoolbox.engine import launch
 from rawtoolbox.engine.config import load_config
 
 ZRR = sorted(path.stem for path in (ROOT / 'configs').glob('*_zrr*.py'))
+PAIRS = sorted(
+    p.stem for kind in ('demo', 'sim', 'simexact', 'own') for p in (ROOT / 'configs').glob(f'*_{kind}.py')
+)
 SMALL = {
     'LiteISPNet': {'width': 8, 'n_rcab': 1},
     'MWISPNet': {'width': 16, 'n_rcab': 1},
@@ -44,7 +48,12 @@ def narrow(name, data_root):
         config.train_cfg.max_epochs = 1
     for loader in (config.train_dataloader, config.val_dataloader):
         loader.update(num_workers=0, persistent_workers=False)
-        resplit = 'Resplit' in loader.dataset.type.__name__
+        if loader.dataset.type is SimulatedZRRDataset:  # made already, in ``data_root``
+            loader.dataset = {
+                k: v for k, v in loader.dataset.items() if k not in ('simulation', 'num_train', 'num_test')
+            }
+            loader.dataset.type = 'ZRRDataset'
+        resplit = 'Resplit' in str(loader.dataset.type)
         loader.dataset.update(patch_size=SIDE, names=3 if resplit else 4)
     config.val_dataloader.dataset.names = 1
     config.train_dataloader.batch_size = 2

@@ -1,10 +1,10 @@
-"""Every ZRR recipe trains by the one Runner, in this process, narrow and on simulated pairs."""
+"""Every recipe on pairs of one size trains by the one Runner, in this process, narrow and on simulated pairs."""
 
 import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
-from recipes import ZRR, narrow, start, state
+from recipes import PAIRS, ZRR, narrow, start, state
 
 from rawtoolbox.datasets import ZRRDataset
 from rawtoolbox.engine import launch
@@ -24,7 +24,7 @@ def differing(first, second):
     return [name for name in first if not torch.equal(first[name], second[name])]
 
 
-@pytest.mark.parametrize('name', ZRR)
+@pytest.mark.parametrize('name', ZRR + PAIRS)
 def test_trains_two_iterations(name, demo_data, tmp_path):
     config = narrow(name, demo_data)
     if 'levels' in config.train_cfg:
