@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 from rawtoolbox.ops.checks import check_shape
+
+TILE = 16  # columns that share one matrix product
 
 
 def correlation(first: Tensor, second: Tensor, max_displacement: int = 4) -> Tensor:
     """Likeness of every position of one feature map to the positions around it in another.
 
     The correlation layer of PWC-Net (Sun et al., CVPR 2018, section 3), in plain torch, with the channels in
-    the order of the CUDA kernel of sniklaus/pytorch-pwc. One product a displacement, over views of a padded
-    map, is several times faster on a CPU than unfolded windows, which take 81 times the memory.
+    the order of the CUDA kernel of sniklaus/pytorch-pwc. Sixteen columns at a time are compared with all that
+    lie within reach of any of them by one matrix product a row, of which a diagonal band is kept: more sums than
+    are needed, but by matrix units, and without 81 passes over the features, which in training are three.
 
     Args:
         first: Features, (N, C, H, W).
@@ -29,8 +32,32 @@ def correlation(first: Tensor, second: Tensor, max_displacement: int = 4) -> Ten
         ValueError: The shapes differ.
     """
     check_shape(second, ' '.join(map(str, first.shape)), 'second')
-    height, width = first.shape[-2:]
-    padded = F.pad(second, [max_displacement] * 4)
-    steps = range(2 * max_displacement + 1)
-    shifted = (padded[..., dy : dy + height, dx : dx + width] for dy in steps for dx in steps)
-    return torch.stack([(first * view).mean(1) for view in shifted], 1)
+    channels, height, width = first.shape[1:]
+    reach, missing = 2 * max_displacement, -width % TILE
+    tiles = rearrange(F.pad(first, (0, missing)), 'n c h (t x) -> n h t x c', x=TILE)
+    padded = F.pad(second, (max_displacement, max_displacement + missing, max_displacement, max_displacement))
+    windows = rearrange(padded.unfold(3, TILE + reach, TILE), 'n c h t x -> n h t c x')
+    bands = [diagonals(tiles @ windows[:, dy : dy + height], reach + 1) for dy in range(reach + 1)]
+    volume = rearrange(bands, 'dy n h t x dx -> n h (t x) (dy dx)') / channels
+    return rearrange(volume[:, :, :width], 'n h w d -> n d h w')
+
+
+def diagonals(matrix: Tensor, count: int) -> Tensor:
+    """The first diagonals of matrices, from the main one upwards.
+
+    >>> import torch
+    >>> diagonals(torch.tensor([[1, 2, 3], [4, 5, 6]]), 2)
+    tensor([[1, 2],
+            [5, 6]])
+
+    Args:
+        matrix: (..., M, M + count - 1).
+        count: How many.
+
+    Returns:
+        ``matrix[..., i, i + k]`` at ``[..., i, k]``, (..., M, count).
+    """
+    rows, columns = matrix.shape[-2:]
+    # Rows that are longer by one begin one place further on each time.
+    sheared = F.pad(matrix.flatten(-2), (0, rows)).unflatten(-1, (rows, columns + 1))
+    return sheared[..., :count]

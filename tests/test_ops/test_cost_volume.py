@@ -42,3 +42,13 @@ def test_exports_and_compiles_to_the_same_numbers():
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match=r'second: expected the shape \(1 2 4 4\), found \(1 2 4 5\)'):
         correlation(torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 4, 5))
+
+
+@pytest.mark.parametrize('width', [1, 15, 16, 17, 40])
+def test_equals_sums_over_shifted_maps_at_any_width(width):
+    first, second = torch.randn(2, 2, 3, 5, width, dtype=torch.float64)
+    padded = torch.nn.functional.pad(second, [2] * 4)
+    expected = [
+        (first * padded[..., dy : dy + 5, dx : dx + width]).mean(1) for dy in range(5) for dx in range(5)
+    ]
+    torch.testing.assert_close(correlation(first, second, 2), torch.stack(expected, 1))
