@@ -1,5 +1,6 @@
 """File formats of pairs."""
 
+from rawtoolbox.datasets.flow_pairs import FlowPairDataset
 from rawtoolbox.datasets.patch_sampler import PatchSampler
 from rawtoolbox.datasets.resplit import ResplitZRRDataset
 from rawtoolbox.datasets.sr_raw import OFFICIAL_SCENES, SRRAWDataset
@@ -9,6 +10,7 @@ from rawtoolbox.datasets.zrr import OFFICIAL_COUNTS, ZRRDataset
 __all__ = [
     'OFFICIAL_COUNTS',
     'OFFICIAL_SCENES',
+    'FlowPairDataset',
     'PatchSampler',
     'ResplitZRRDataset',
     'SRRAWDataset',

@@ -43,6 +43,8 @@ class PWCNet(nn.Module):
         ValueError: The file holds something else.
     """
 
+    unit = UNIT
+
     def __init__(
         self,
         weights: str | Path | None = 'pretrained',
@@ -55,7 +57,9 @@ class PWCNet(nn.Module):
         self.extractor = Extractor()
         self.decoders = nn.ModuleList([Decoder(level) for level in (6, 5, 4, 3, 2)])
         self.refiner = refiner(self.decoders[-1].out_channels)
-        if weights is not None:
+        if weights is None:
+            self.apply(initialise_)
+        else:
             load_weights_file(self, weights, PWCNET)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
@@ -96,7 +100,7 @@ class PWCNet(nn.Module):
             level = decoder.level - 1
             coarser = flow, features = decoder(first_pyramid[level], second_pyramid[level], coarser)
             flows.append(flow)
-        return [*flows, flow + self.refiner(features)]
+        return [*flows, flow + predict(self.refiner[-1], self.refiner[:-1](features))]
 
 
 class Extractor(nn.Module):
@@ -152,12 +156,12 @@ class Decoder(nn.Module):
         if coarser is None:
             features = leaky(correlation(first, second))
         else:
-            flow, upsampled = self.upsample_flow(coarser[0]), self.upsample_features(coarser[1])
+            flow, upsampled = predict(self.upsample_flow, coarser[0]), self.upsample_features(coarser[1])
             warped, _ = warp_with_mask(second, flow * (UNIT / 2**self.level), scaling='official')
             features = torch.cat([leaky(correlation(first, warped)), first, flow, upsampled], 1)
         for layer in self.layers:
             features = torch.cat([layer(features), features], 1)
-        return self.predict(features), features
+        return predict(self.predict, features), features
 
 
 def refiner(in_channels: int) -> nn.Sequential:
@@ -174,3 +178,18 @@ def conv(in_channels: int, out_channels: int, stride: int = 1, dilation: int = 1
 
 def leaky(x: Tensor) -> Tensor:
     return F.leaky_relu(x, 0.1)
+
+
+def predict(layer: nn.Module, x: Tensor) -> Tensor:
+    """A layer that gives flow, under autocast too in full precision: in bfloat16, 8 pixels are known to 1/32."""
+    if not torch.is_autocast_enabled(x.device.type):
+        return layer(x)
+    with torch.autocast(x.device.type, enabled=False):
+        return layer(x.float())
+
+
+def initialise_(module: nn.Module) -> None:
+    """He's initialisation for leaky rectifiers, in place; without it little is left at the sixth level."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, 0.1)
+        nn.init.zeros_(module.bias)

@@ -6,6 +6,7 @@ from rawtoolbox.losses.feature_mse import VGGMSELoss
 from rawtoolbox.losses.gan import GANLoss, adversarial, discriminator_loss, generator_loss
 from rawtoolbox.losses.gradient import GradientBranchLoss, GradientLoss, gradient_distance, gradient_map
 from rawtoolbox.losses.ms_ssim import MSSSIMLoss, ms_ssim
+from rawtoolbox.losses.multiscale_flow import MultiscaleFlowLoss, multiscale_flow_error
 from rawtoolbox.losses.perceptual import VGGLoss
 from rawtoolbox.losses.pixel import CharbonnierLoss, L1Loss, MSELoss, charbonnier, masked_l1, masked_mse
 from rawtoolbox.losses.sliced_wasserstein import LOSWLoss, local_sliced_wasserstein
@@ -22,6 +23,7 @@ __all__ = [
     'LOSWLoss',
     'MSELoss',
     'MSSSIMLoss',
+    'MultiscaleFlowLoss',
     'SSIMLoss',
     'VGGLoss',
     'VGGMSELoss',
@@ -36,5 +38,6 @@ __all__ = [
     'masked_l1',
     'masked_mse',
     'ms_ssim',
+    'multiscale_flow_error',
     'ssim',
 ]

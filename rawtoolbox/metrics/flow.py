@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
 from rawtoolbox.ops.checks import check_finite, check_shape
+from rawtoolbox.registry import METRICS
 
 
 def endpoint_error(flow: Tensor, truth: Tensor) -> Tensor:
@@ -61,3 +65,21 @@ def summarise_error(
         'epe_median': error.double().quantile(0.5).item(),
         **shares,
     }
+
+
+@METRICS.register_module()
+class FlowError(BaseMetric):
+    """End-point error of flows whose truth is known, averaged over images; see :func:`summarise_error`."""
+
+    default_prefix = 'flow'
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
+        """Measures a batch: dicts with ``flow`` and ``true_flow`` (2, H, W), and ``flow_valid`` (1, H, W)."""
+        for sample in data_samples:
+            error = endpoint_error(sample['flow'], sample['true_flow'])
+            self.results.append(summarise_error(error, sample['flow_valid']))
+
+    def compute_metrics(self, results: list[dict[str, float]]) -> dict[str, float]:
+        """The mean of every statistic over the images that have it."""
+        names = dict.fromkeys(name for result in results for name in result)
+        return {name: float(np.mean([r[name] for r in results if name in r])) for name in names}

@@ -1,8 +1,16 @@
 """Models: what mmengine's Runner trains."""
 
 from rawtoolbox.models.discriminators import PatchDiscriminator, VGGDiscriminator
+from rawtoolbox.models.flow_learner import FlowLearner
 from rawtoolbox.models.gan_restorer import GANRestorer
 from rawtoolbox.models.preprocessor import RawPreprocessor
 from rawtoolbox.models.restorer import RawRestorer
 
-__all__ = ['GANRestorer', 'PatchDiscriminator', 'RawPreprocessor', 'RawRestorer', 'VGGDiscriminator']
+__all__ = [
+    'FlowLearner',
+    'GANRestorer',
+    'PatchDiscriminator',
+    'RawPreprocessor',
+    'RawRestorer',
+    'VGGDiscriminator',
+]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rawtoolbox.metrics.flow import endpoint_error, summarise_error
+from rawtoolbox.metrics.flow import FlowError, endpoint_error, summarise_error
 
 
 def test_by_hand():
@@ -62,3 +62,13 @@ def test_wrong_shapes():
         endpoint_error(flow[:1], flow[:1])
     with pytest.raises(ValueError, match=r'valid: expected the shape \(1 4 5\)'):
         summarise_error(endpoint_error(flow, flow), torch.ones(4, 5))
+
+
+def test_metric_averages_over_images():
+    metric, flow = FlowError(), torch.zeros(2, 4, 4)
+    truths = [torch.full((2, 4, 4), value) for value in (3.0, 0.0)]
+    valid = torch.ones(1, 4, 4)
+    metric.process(None, [{'flow': flow, 'true_flow': truth, 'flow_valid': valid} for truth in truths])
+    scores = metric.evaluate(2)
+    assert scores['flow/epe_mean'] == pytest.approx(math.sqrt(18) / 2)
+    assert scores['flow/epe_above_3px'] == 0.5

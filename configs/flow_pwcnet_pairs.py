@@ -1,0 +1,62 @@
+"""PWC-Net on pairs that look as an aligner's do: photographs and dead leaves, displaced by up to 20 pixels.
+
+Trained in bfloat16 (features; flows in float32), on small crops, so that a CPU with matrix units gets somewhere. Then
+`tools/publish.py configs/flow_pwcnet_pairs.py CHECKPOINT pwcnet.safetensors` writes the weights.
+"""
+
+from mmengine.config import read_base
+
+with read_base():
+    from ._base_.runtime import *
+
+from mmengine.dataset import DefaultSampler, InfiniteSampler
+from mmengine.optim import OneCycleLR
+from mmengine.runner import IterBasedTrainLoop, TestLoop, ValLoop
+from torch.optim import AdamW
+
+from rawtoolbox.datasets import FlowPairDataset
+from rawtoolbox.engine.optim import AutocastOptimWrapper
+from rawtoolbox.flow import PWCNet
+from rawtoolbox.losses import MultiscaleFlowLoss
+from rawtoolbox.metrics import FlowError
+from rawtoolbox.models import FlowLearner
+
+_iterations = 6000
+
+model = dict(
+    type=FlowLearner,
+    flow_estimator=dict(type=PWCNet, weights=None),
+    loss=dict(type=MultiscaleFlowLoss),
+)
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type=InfiniteSampler, shuffle=True),
+    collate_fn=dict(type='default_collate'),
+    dataset=dict(type=FlowPairDataset, split='train', size=128),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    collate_fn=dict(type='default_collate'),
+    dataset=dict(type=FlowPairDataset, split='test', length=24, size=256),
+)
+test_dataloader = val_dataloader
+val_evaluator = test_evaluator = dict(type=FlowError)
+
+optim_wrapper = dict(
+    type=AutocastOptimWrapper,
+    optimizer=dict(type=AdamW, lr=5e-4, weight_decay=1e-5),
+    clip_grad=dict(max_norm=1.0),
+)
+param_scheduler = dict(type=OneCycleLR, eta_max=5e-4, total_steps=_iterations, pct_start=0.05, by_epoch=False)
+train_cfg = dict(type=IterBasedTrainLoop, max_iters=_iterations, val_interval=500)
+val_cfg = dict(type=ValLoop)
+test_cfg = dict(type=TestLoop)
+
+default_hooks.checkpoint.interval = 250
+default_hooks.checkpoint.by_epoch = False
+log_processor.by_epoch = False
