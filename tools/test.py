@@ -62,7 +62,8 @@ def main() -> None:
     config = load_config(args.config, args.cfg_options)
     launch.set_work_dir(config, args.work_dir)
     launch.set_test(config, args.checkpoint, args.aligner_checkpoint)
-    config.model.tta = args.tta or config.model.get('tta', False)
+    if args.tta:
+        config.model.tta = True
     if args.amp:
         launch.set_autocast(config)
     if args.show_dir:

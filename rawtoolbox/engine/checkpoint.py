@@ -93,32 +93,44 @@ def load_published(
     return tensors, {key: json.loads(value) for key, value in metadata.items() if key != 'format'}
 
 
-def publish(checkpoint: str | Path, out: str | Path, backbone: dict[str, Any], extra: dict[str, Any]) -> str:
-    """Writes the backbone of a training checkpoint alone, with its config inside.
+def publish(
+    checkpoint: str | Path,
+    out: str | Path,
+    config: dict[str, Any],
+    extra: dict[str, Any],
+    part: str = 'backbone',
+    dtype: torch.dtype | None = None,
+) -> str:
+    """Writes one network of a training checkpoint alone, with its config inside.
 
     Args:
         checkpoint: A ``.pth`` file of a training run.
         out: The ``.safetensors`` file to write.
-        backbone: Plain config of the backbone (``type`` as a string).
+        config: Plain config of the network (``type`` as a string).
         extra: Other plain values to keep, such as the camera's levels.
+        part: Where the network is in the model: ``'backbone'``, ``'aligner.colour_mapper'``, ``'flow_estimator'``.
+        dtype: Type that floating-point weights are written in; None for their own.
 
     Returns:
         SHA-256 of the written file.
 
     Raises:
-        ValueError: The checkpoint has no backbone.
+        ValueError: The checkpoint has no such network.
     """
     loaded = load_local(str(checkpoint), 'cpu')
     state = loaded.get('ema_state_dict') or loaded['state_dict']
     state = {name.removeprefix('module.'): tensor for name, tensor in state.items()}
+    prefix = f'{part}.'
     tensors = {
-        name[len(BACKBONE) :]: t.contiguous() for name, t in state.items() if name.startswith(BACKBONE)
+        name.removeprefix(prefix): (t.to(dtype) if dtype and t.is_floating_point() else t).contiguous()
+        for name, t in state.items()
+        if name.startswith(prefix)
     }
     if not tensors:
         raise ValueError(
-            f'{checkpoint} has no weights named {BACKBONE}*: it is no checkpoint of a RawRestorer.'
+            f'{checkpoint} has no weights named {prefix}*: it is the checkpoint of another model.'
         )
-    metadata = {key: json.dumps(value) for key, value in {'config': backbone, **extra}.items()}
+    metadata = {key: json.dumps(value) for key, value in {'config': config, **extra}.items()}
     with atomic_path(out) as temporary:
         save_file(tensors, temporary, metadata)
     return sha256(out)
@@ -203,12 +215,13 @@ class PlainCheckpointHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         model = getattr(runner.model, 'module', runner.model)
         state = {name.removeprefix('module.'): t for name, t in checkpoint['state_dict'].items()}
-        check_fits(state, model, BACKBONE, 'The weights')
+        check_fits(state, model, BACKBONE if hasattr(model, 'backbone') else '', 'The weights')
         if any(name.startswith(ALIGNER) for name in state):
             check_fits(state, model, ALIGNER, "The aligner's weights")
-        model.note_loaded(
-            set(state), checkpoint_id(runner.cfg.load_from) if runner.cfg.get('load_from') else None
-        )
+        if hasattr(model, 'note_loaded'):
+            model.note_loaded(
+                set(state), checkpoint_id(runner.cfg.load_from) if runner.cfg.get('load_from') else None
+            )
         checkpoint['state_dict'] = state
         hub = checkpoint.get('message_hub')
         if hub:
@@ -216,6 +229,17 @@ class PlainCheckpointHook(Hook):
             info = hub['runtime_info']
             for key in [key for key in info if key == 'last_ckpt' or key.startswith('best_ckpt')]:
                 info[key] = str(Path(runner.work_dir) / Path(info[key]).name)
+
+
+def provenance(checkpoint: str | Path) -> dict[str, Any]:
+    """What a run's checkpoint says of how it came about: its config, seed and length.
+
+    Returns:
+        ``config`` (the whole, as Python), ``seed``, ``iterations``, ``epochs`` and ``torch`` (version of it).
+    """
+    meta = load_local(str(checkpoint), 'cpu')['meta']
+    done = {'iterations': meta.get('iter'), 'epochs': meta.get('epoch')}
+    return {'config': meta.get('cfg'), 'seed': meta.get('seed'), **done, 'torch': torch.__version__}
 
 
 def checkpoint_id(path: str | Path) -> str:

@@ -11,6 +11,7 @@ from rawtoolbox.engine.checkpoint import (
     latest_checkpoint,
     load_local,
     load_published,
+    provenance,
     publish,
     restore_history,
     to_plain,
@@ -90,6 +91,26 @@ def test_averaged_weights_are_published_where_there_are_some(tmp_path):
     torch.save({'state_dict': state, 'ema_state_dict': averaged}, tmp_path / 'epoch.pth')
     publish(tmp_path / 'epoch.pth', tmp_path / 'out.safetensors', {}, {})
     assert load_published(tmp_path / 'out.safetensors')[0]['w'].item() == 1
+
+
+def test_another_part_is_published_in_half_precision(tmp_path):
+    state = {'flow_estimator.w': torch.full((2,), 0.1), 'flow_estimator.steps': torch.tensor(70_000)}
+    torch.save({'state_dict': {**state, 'loss.w': torch.ones(1)}, 'meta': {}}, tmp_path / 'iter.pth')
+    out = tmp_path / 'flow.safetensors'
+    publish(tmp_path / 'iter.pth', out, {'type': 'Flow'}, {}, 'flow_estimator', torch.float16)
+    tensors, meta = load_published(out)
+    assert meta == {'config': {'type': 'Flow'}}
+    assert tensors['w'].dtype == torch.float16
+    assert tensors['steps'].item() == 70_000
+    with pytest.raises(ValueError, match=r'no weights named backbone\.\*'):
+        publish(tmp_path / 'iter.pth', out, {}, {})
+
+
+def test_provenance_is_what_the_run_wrote_down(tmp_path):
+    meta = {'cfg': 'model = 1', 'seed': 3, 'iter': 40, 'epoch': 0}
+    torch.save({'state_dict': {}, 'meta': meta}, tmp_path / 'iter.pth')
+    expected = {'config': 'model = 1', 'seed': 3, 'iterations': 40, 'epochs': 0, 'torch': torch.__version__}
+    assert provenance(tmp_path / 'iter.pth') == expected
 
 
 def test_differences_are_counted_and_named():

@@ -17,6 +17,9 @@ import pytest
 import torch
 from conftest import ROOT
 
+from rawtoolbox.aligners import GCM
+from rawtoolbox.flow import PWCNet
+
 DEMO = 'configs/gcm_liteisp_demo.py'
 
 
@@ -144,6 +147,44 @@ def test_published_backbone_is_tested_alone_and_with_an_aligner(trained, tmp_pat
     assert scores['alone']['original/psnr'] == pytest.approx(scores['whole']['original/psnr'], abs=1e-6)
     assert 'align_raw/psnr' not in scores['alone']
     assert scores['helped']['align_raw/psnr'] == pytest.approx(scores['whole']['align_raw/psnr'], abs=1e-6)
+
+
+def test_published_colour_mapper_starts_another_run(trained, tmp_path, run_tool):
+    published = tmp_path / 'gcm.safetensors'
+    run_tool('tools/publish.py', DEMO, trained / 'epoch_2.pth', published, '--part', 'aligner.colour_mapper')
+    state = torch.load(trained / 'epoch_2.pth', weights_only=True)['state_dict']
+    head = state['aligner.colour_mapper.head.0.weight']
+    assert torch.equal(GCM(width=len(head), weights=published).head[0].weight, head)
+    record = json.loads(published.with_suffix('.json').read_text())
+    assert record['epochs'] == 2
+    assert 'FlowAligner' in record['config']
+
+
+def test_flow_estimator_trains_resumes_and_is_published(tmp_path, run_tool):
+    config, work = ROOT / 'configs' / 'flow_pwcnet_pairs.py', tmp_path / 'work'
+    small = [
+        *('train_dataloader.dataset.size=64', 'train_dataloader.batch_size=1', 'train_cfg.val_interval=2'),
+        *('val_dataloader.dataset.size=64', 'val_dataloader.dataset.length=1', 'param_scheduler=None'),
+        *('train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False'),
+        *('val_dataloader.num_workers=0', 'val_dataloader.persistent_workers=False'),
+        'default_hooks.checkpoint.interval=1',
+    ]
+    for iterations in (1, 2):
+        options = [*small, f'train_cfg.max_iters={iterations}']
+        run_tool('tools/train.py', config, '--work-dir', work, '--resume', '--cfg-options', *options)
+    scores = tmp_path / 'scores.json'
+    run_tool(
+        *('tools/test.py', config, work / 'iter_2.pth', '--work-dir', work, '--out', scores),
+        *('--cfg-options', *small),
+    )
+    assert 0 < json.loads(scores.read_text())['flow/epe_mean'] < 100
+    published = tmp_path / 'flow.safetensors'
+    run_tool('tools/publish.py', config, work / 'iter_2.pth', published, '--half', '--note', 'a test')
+    weight = PWCNet(weights=published).refiner[-1].weight
+    trained = torch.load(work / 'iter_2.pth', weights_only=True)['state_dict']
+    torch.testing.assert_close(weight, trained['flow_estimator.refiner.6.weight'], rtol=1e-3, atol=1e-6)
+    record = json.loads(published.with_suffix('.json').read_text())
+    assert (record['note'], record['iterations'], record['seed']) == ('a test', 2, 0)
 
 
 def test_predictions_in_bfloat16_with_the_ensemble(trained, tmp_path, run_tool, demo_options):
@@ -316,7 +357,7 @@ def test_pickle_that_would_run_code_is_refused(tmp_path, fails):
 def test_publishing_something_else(tmp_path, fails):
     torch.save({'state_dict': {'x': torch.zeros(1)}}, tmp_path / 'other.pth')
     message = fails('tools/publish.py', DEMO, tmp_path / 'other.pth', tmp_path / 'out.safetensors')
-    assert 'no checkpoint of a RawRestorer' in message
+    assert 'no weights named backbone.*' in message
     assert not (tmp_path / 'out.safetensors').exists()
 
 
