@@ -58,7 +58,7 @@ class PWCNet(nn.Module):
         self.decoders = nn.ModuleList([Decoder(level) for level in (6, 5, 4, 3, 2)])
         self.refiner = refiner(self.decoders[-1].out_channels)
         if weights is None:
-            self.apply(initialise_)
+            initialise_(self)
         else:
             load_weights_file(self, weights, PWCNET)
 
@@ -94,7 +94,10 @@ class PWCNet(nn.Module):
         """
         if self.channel_order == 'BGR':
             first, second = first.flip(1), second.flip(1)
-        first_pyramid, second_pyramid = self.extractor(first), self.extractor(second)
+        return self.flows_between(self.extractor(first), self.extractor(second))
+
+    def flows_between(self, first_pyramid: list[Tensor], second_pyramid: list[Tensor]) -> list[Tensor]:
+        """The flows of all levels from the features of both images; see :meth:`pyramid_flows`."""
         flows, coarser = [], None
         for decoder in self.decoders:
             level = decoder.level - 1
@@ -188,8 +191,21 @@ def predict(layer: nn.Module, x: Tensor) -> Tensor:
         return layer(x.float())
 
 
-def initialise_(module: nn.Module) -> None:
-    """He's initialisation for leaky rectifiers, in place; without it little is left at the sixth level."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, 0.1)
-        nn.init.zeros_(module.bias)
+def initialise_(network: PWCNet) -> None:
+    """Draws weights, in place, from which training gets somewhere soon.
+
+    He's initialisation for leaky rectifiers, without which little is left at the sixth level; flows that begin at
+    zero, since wrong ones only lead the next level astray; and flows enlarged bilinearly.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, 0.1)
+            nn.init.zeros_(module.bias)
+    for decoder in network.decoders:
+        nn.init.normal_(decoder.predict.weight, std=1e-4)
+        if decoder.level < 6:
+            nn.init.zeros_(decoder.upsample_flow.bias)
+            weights = torch.tensor([0.25, 0.75, 0.75, 0.25])
+            kernel = torch.eye(2)[:, :, None, None] * torch.outer(weights, weights)
+            decoder.upsample_flow.weight.data.copy_(kernel)
+    nn.init.normal_(network.refiner[-1].weight, std=1e-4)

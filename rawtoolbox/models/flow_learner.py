@@ -5,32 +5,47 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
 from torch import Tensor
 
+from rawtoolbox.losses.matching import matching_error
 from rawtoolbox.registry import FLOW_ESTIMATORS, LOSSES, MODELS
+
+MATCHED = slice(1, 5)  # levels 2 to 5: the first has no cost volume, the sixth hardly any places
 
 
 @MODELS.register_module()
 class FlowLearner(BaseModel):
-    """A flow estimator and its loss, for mmengine's Runner.
+    """A flow estimator and its losses, for mmengine's Runner.
 
     Args:
-        flow_estimator: Config of an estimator with a pyramid: ``pyramid_flows(first, second)`` gives flows, coarse
-            to fine, in units of ``unit`` pixels, as :class:`rawtoolbox.flow.PWCNet` does.
+        flow_estimator: Config of an estimator with a pyramid, as :class:`rawtoolbox.flow.PWCNet`: ``extractor(image)``
+            gives features, fine to coarse, and ``flows_between(first, second)`` flows from them, coarse to fine, in
+            units of ``unit`` pixels.
         loss: Config of a loss of ``(flows in pixels, truth, valid)``.
+        matching: Weight of :func:`rawtoolbox.losses.matching.matching_error` on the features of levels 2 to 5.
+        features_first: Iterations at the start in which that loss alone counts.
         data_preprocessor: As mmengine's; None moves the data to the device.
+
+    Raises:
+        ValueError: ``features_first`` without ``matching``.
     """
 
     def __init__(
         self,
         flow_estimator: dict[str, Any],
         loss: dict[str, Any],
+        matching: float = 0.0,
+        features_first: int = 0,
         data_preprocessor: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(data_preprocessor)
+        if features_first and not matching:
+            raise ValueError('features_first: without matching nothing would be learned; give it a weight.')
         self.flow_estimator = FLOW_ESTIMATORS.build(flow_estimator)
         self.loss = LOSSES.build(loss)
+        self.matching, self.features_first = matching, features_first
         self.to(memory_format=torch.channels_last)  # in half precision, several times faster on CPUs and GPUs
 
     def forward(
@@ -53,9 +68,7 @@ class FlowLearner(BaseModel):
             for side in ('first', 'second')
         )
         if mode == 'loss':
-            flows = self.flow_estimator.pyramid_flows(first, second)
-            pixels = [flow.float() * self.flow_estimator.unit for flow in flows]
-            return {'loss_flow': self.loss(pixels, data_samples['flow'], data_samples['valid'])}
+            return self.losses(first, second, data_samples['flow'], data_samples['valid'])
         if mode not in ('tensor', 'predict'):
             raise ValueError(f"mode is 'tensor', 'loss' or 'predict', got {mode!r}.")
         flow = self.flow_estimator(first, second)
@@ -64,3 +77,17 @@ class FlowLearner(BaseModel):
         keys = ('name', 'flow', 'true_flow', 'flow_valid')
         columns = (data_samples['name'], flow, data_samples['flow'], data_samples['valid'])
         return [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def losses(self, first: Tensor, second: Tensor, truth: Tensor, valid: Tensor) -> dict[str, Tensor]:
+        """``loss_flow`` and ``loss_matching``, as far as they count at this iteration."""
+        features = self.flow_estimator.extractor(first), self.flow_estimator.extractor(second)
+        losses = {}
+        if self.matching:
+            levels = (pyramid[MATCHED] for pyramid in features)
+            with torch.autocast(first.device.type, enabled=False):
+                losses['loss_matching'] = self.matching * matching_error(*levels, truth, valid)
+        if MessageHub.get_current_instance().get_info('iter', 0) >= self.features_first:
+            flows = self.flow_estimator.flows_between(*features)
+            pixels = [flow.float() * self.flow_estimator.unit for flow in flows]
+            losses['loss_flow'] = self.loss(pixels, truth, valid)
+        return losses

@@ -63,7 +63,7 @@ def draw_flow_pair(
     else:
         picture = cut_photograph(rng, read_cached(photographs[rng.integers(len(photographs))]), side)
     light = linearise(picture)
-    flow = draw_flow(rng, (size, size), max_displacement * rng.uniform(0.02, 1) ** 1.5)
+    flow = draw_flow(rng, (size, size), max_displacement * rng.uniform(0.02, 1) ** 2)
     y, x = np.mgrid[border : border + size, border : border + size].astype(np.float32)
     moved = cv2.remap(light, x + flow[0], y + flow[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
     still = light[border : border + size, border : border + size]

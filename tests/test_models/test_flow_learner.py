@@ -1,5 +1,6 @@
 import pytest
 import torch
+from mmengine.logging import MessageHub
 from torch import nn
 
 from rawtoolbox.flow import PWCNet
@@ -16,7 +17,10 @@ class Constant(nn.Module):
         super().__init__()
         self.flow = nn.Parameter(torch.zeros(2))
 
-    def pyramid_flows(self, first, second):
+    def extractor(self, image):
+        return image
+
+    def flows_between(self, first, second):
         height, width = first.shape[-2:]
         return [self.flow.view(1, 2, 1, 1).expand(len(first), 2, height // 4, width // 4)]
 
@@ -66,3 +70,25 @@ def test_modes():
     assert model(inputs).shape == (2, 2, 16, 16)
     with pytest.raises(ValueError, match="mode is 'tensor', 'loss' or 'predict', got 'train'"):
         model(inputs, mode='train')
+
+
+def test_features_learn_alone_at_first():
+    def losses(iteration):
+        MessageHub.get_current_instance().update_info('iter', iteration)
+        return model(*batch(64), 'loss').keys()
+
+    model = FlowLearner(
+        {'type': PWCNet, 'weights': None}, {'type': MultiscaleFlowLoss}, matching=0.5, features_first=3
+    )
+    try:
+        assert losses(2) == {'loss_matching'}
+        assert losses(3) == {'loss_matching', 'loss_flow'}
+    finally:
+        MessageHub.get_current_instance().update_info('iter', 0)
+    with pytest.raises(ValueError, match='features_first: without matching nothing would be learned'):
+        FlowLearner(Constant(), {'type': MultiscaleFlowLoss}, features_first=1)
+
+
+def test_an_untrained_network_sees_nothing_move():
+    first, second = torch.rand(2, 1, 3, 64, 64)
+    assert PWCNet(weights=None)(first, second).abs().max() < 1

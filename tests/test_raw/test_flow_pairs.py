@@ -31,16 +31,19 @@ def test_displacements_keep_to_the_limit():
     assert min(lengths) < 1
 
 
-@pytest.mark.parametrize('seed', range(4))
-def test_the_flow_leads_to_the_same_thing(seed, monkeypatch):
+@pytest.mark.parametrize('leaves', [0, 1])
+def test_the_flow_leads_to_the_same_thing(leaves, monkeypatch):
     """Without colours between them, the second image warped by the flow is the first."""
     monkeypatch.setattr(flow_pairs, 'LOOKS', {'photo': 1.0})
-    pair = draw_flow_pair(np.random.default_rng(seed), NAMES, 96, 12, leaves=seed % 2)
-    inner = (slice(16, -16), slice(16, -16))
-    warped, first, second = (
-        to_tensor(image[inner])[0] / 255 for image in (warp_back(pair), pair.first, pair.second)
-    )
-    assert psnr(warped, first) > psnr(second, first) + 3 or np.hypot(*pair.flow).max() < 1
+    inner, gains = (slice(16, -16), slice(16, -16)), []
+    for seed in range(6):
+        pair = draw_flow_pair(np.random.default_rng(seed), NAMES, 96, 12, leaves)
+        warped, first, second = (
+            to_tensor(image[inner])[0] / 255 for image in (warp_back(pair), pair.first, pair.second)
+        )
+        gains.append(psnr(warped, first) - psnr(second, first))
+    assert min(gains) > 0
+    assert np.mean(gains) > 3
 
 
 @pytest.mark.parametrize('look', flow_pairs.LOOKS)
