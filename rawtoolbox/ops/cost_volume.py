@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+import torch
 import torch.nn.functional as F
 from einops import rearrange
-from torch import Tensor
+from torch import Tensor, nn
 
 from rawtoolbox.ops.checks import check_shape
 
@@ -17,7 +20,8 @@ def correlation(first: Tensor, second: Tensor, max_displacement: int = 4) -> Ten
     The correlation layer of PWC-Net (Sun et al., CVPR 2018, section 3), in plain torch, with the channels in
     the order of the CUDA kernel of sniklaus/pytorch-pwc. Sixteen columns at a time are compared with all that
     lie within reach of any of them by one matrix product a row, of which a diagonal band is kept: more sums than
-    are needed, but by matrix units, and without 81 passes over the features, which in training are three.
+    are needed, but by matrix units, and without 81 passes over the features, which in training are three. On GPUs
+    mmcv's compiled correlation is used where a full mmcv is installed (not mmcv-lite).
 
     Args:
         first: Features, (N, C, H, W).
@@ -32,6 +36,8 @@ def correlation(first: Tensor, second: Tensor, max_displacement: int = 4) -> Ten
         ValueError: The shapes differ.
     """
     check_shape(second, ' '.join(map(str, first.shape)), 'second')
+    if first.is_cuda and first.dtype != torch.bfloat16 and (kernel := compiled_correlation()):
+        return kernel_volume(kernel, first, second, max_displacement)
     channels, height, width = first.shape[1:]
     reach, missing = 2 * max_displacement, -width % TILE
     tiles = rearrange(F.pad(first, (0, missing)), 'n c h (t x) -> n h t x c', x=TILE)
@@ -40,6 +46,24 @@ def correlation(first: Tensor, second: Tensor, max_displacement: int = 4) -> Ten
     bands = [diagonals(tiles @ windows[:, dy : dy + height], reach + 1) for dy in range(reach + 1)]
     volume = rearrange(bands, 'dy n h t x dx -> n h (t x) (dy dx)') / channels
     return rearrange(volume[:, :, :width], 'n h w d -> n d h w')
+
+
+@cache
+def compiled_correlation() -> type[nn.Module] | None:
+    """The module class ``mmcv.ops.Correlation``, which has a kernel for CUDA only; None where mmcv lacks it."""
+    try:
+        from mmcv.ops import Correlation
+    except ImportError:
+        return None
+    return Correlation
+
+
+def kernel_volume(
+    kernel: type[nn.Module], first: Tensor, second: Tensor, max_displacement: int = 4
+) -> Tensor:
+    """:func:`correlation` by mmcv's kernel, which sums over channels and gives (N, 2d+1, 2d+1, H, W)."""
+    sums = kernel(kernel_size=1, max_displacement=max_displacement)(first.contiguous(), second.contiguous())
+    return rearrange(sums, 'n dy dx h w -> n (dy dx) h w') / first.shape[1]
 
 
 def diagonals(matrix: Tensor, count: int) -> Tensor:

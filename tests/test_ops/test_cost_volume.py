@@ -1,9 +1,11 @@
+import importlib.util
+
 import golden_tools
 import pytest
 import torch
 from torch.autograd import gradcheck
 
-from rawtoolbox.ops.cost_volume import correlation
+from rawtoolbox.ops.cost_volume import compiled_correlation, correlation, kernel_volume
 
 
 def test_equals_the_official_kernel():
@@ -52,3 +54,36 @@ def test_equals_sums_over_shifted_maps_at_any_width(width):
         (first * padded[..., dy : dy + 5, dx : dx + width]).mean(1) for dy in range(5) for dx in range(5)
     ]
     torch.testing.assert_close(correlation(first, second, 2), torch.stack(expected, 1))
+
+
+class Kernel(torch.nn.Module):
+    """What mmcv's correlation computes, from its documentation: sums, zero outside, no division."""
+
+    def __init__(self, kernel_size, max_displacement):
+        super().__init__()
+        assert kernel_size == 1
+        self.reach = max_displacement
+
+    def forward(self, first, second):
+        (height, width), d = first.shape[-2:], self.reach
+        padded = torch.nn.functional.pad(second, [d] * 4)
+        rows = [
+            torch.stack(
+                [(first * padded[..., y : y + height, x : x + width]).sum(1) for x in range(2 * d + 1)], 1
+            )
+            for y in range(2 * d + 1)
+        ]
+        return torch.stack(rows, 1)
+
+
+def test_a_compiled_kernel_gives_the_same_volume():
+    first, second = torch.randn(2, 2, 3, 6, 7, dtype=torch.float64)
+    torch.testing.assert_close(kernel_volume(Kernel, first, second, 2), correlation(first, second, 2))
+
+
+def test_mmcv_lite_has_no_kernel():
+    pytest.importorskip('mmcv', reason='mmcv is not installed')
+    if importlib.util.find_spec('mmcv._ext') is None:
+        assert compiled_correlation() is None
+    else:
+        assert compiled_correlation().__name__ == 'Correlation'
