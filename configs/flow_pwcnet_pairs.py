@@ -8,18 +8,16 @@ features learn to match, then everything. Then
 from mmengine.config import read_base
 
 with read_base():
+    from ._base_.flow_pairs import *
     from ._base_.runtime import *
 
-from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmengine.optim import CosineAnnealingLR, LinearLR
 from mmengine.runner import IterBasedTrainLoop, TestLoop, ValLoop
 from torch.optim import AdamW
 
-from rawtoolbox.datasets import FlowPairDataset
 from rawtoolbox.engine.optim import AutocastOptimWrapper
 from rawtoolbox.flow import PWCNet
 from rawtoolbox.losses import MultiscaleFlowLoss
-from rawtoolbox.metrics import FlowError
 from rawtoolbox.models import FlowLearner
 
 _iterations = 6000
@@ -31,24 +29,6 @@ model = dict(
     matching=1.0,
     features_first=600,
 )
-train_dataloader = dict(
-    batch_size=4,
-    num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type=InfiniteSampler, shuffle=True),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(type=FlowPairDataset, split='train', size=128),
-)
-val_dataloader = dict(
-    batch_size=1,
-    num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type=DefaultSampler, shuffle=False),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(type=FlowPairDataset, split='test', length=24, size=256),
-)
-test_dataloader = val_dataloader
-val_evaluator = test_evaluator = dict(type=FlowError)
 
 _slow = dict(lr_mult=0.03)  # layers that give flow: hundreds of features, and a unit is 20 pixels
 optim_wrapper = dict(
