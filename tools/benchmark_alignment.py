@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from rawtoolbox.apis import alignment_benchmark as benchmark
 from rawtoolbox.apis.alignment_pairs import held_out, simulated_pairs, stereo_pair
+from rawtoolbox.apis.middlebury import middlebury_errors, middlebury_table
 from rawtoolbox.engine.checkpoint import load_aligner
 from rawtoolbox.engine.cli import run_cli
 from rawtoolbox.engine.files import check_writable, write_atomically
@@ -41,6 +42,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--coord', choices=['frame', 'patch'], default='frame', help='what the GCM was trained with'
     )
+    parser.add_argument(
+        '--middlebury',
+        help='folder of Middlebury sequences, on which the flow estimators alone are measured, too',
+    )
     return parser.parse_args()
 
 
@@ -55,6 +60,8 @@ def main() -> None:
     aligners = benchmark.build_aligners(estimators, mapper)
     rows = benchmark.run_benchmark(aligners, args.sweeps, args.scenes, args.coord, args.patch_size)
     tables, out = benchmark.report(rows), Path(args.out)
+    if args.middlebury:
+        tables += '\n\n' + middlebury_table(middlebury_errors(estimators, args.middlebury))
     write_atomically(out / 'tables.txt', tables + '\n')
     write_atomically(out / 'pairs.csv', benchmark.to_csv(rows))
     pairs = [*simulated_pairs(held_out(patch_size=args.patch_size), 1, args.coord), stereo_pair()]
