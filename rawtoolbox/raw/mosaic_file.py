@@ -12,6 +12,7 @@ from PIL import Image
 from rawtoolbox.raw.frame import RawFileError, RawFrame, check_levels, make_frame
 from rawtoolbox.raw.signature import describe_content
 
+LEAST_BYTES = 1 / 32  # a pixel; lossless codings of real pictures need thirty times as much
 ASPECTS = (4 / 3, 3 / 2, 16 / 9, 1.0, 5 / 4)  # of sensors, the usual first
 
 
@@ -138,8 +139,15 @@ def _read_image(path: Path) -> np.ndarray:
 
 
 def _read_tiff(path: Path) -> np.ndarray:
-    with contextlib.suppress(ValueError):  # a compression that tifffile leaves to a further package
-        return tifffile.imread(path)
+    with tifffile.TiffFile(path) as file:
+        series, size = file.series[0], path.stat().st_size
+        if (
+            size < series.size * LEAST_BYTES
+        ):  # a damaged size, which takes memory and minutes to fill with zeros
+            shape = 'x'.join(map(str, series.shape))
+            raise OSError(f'{size} bytes cannot hold a picture of {shape}')
+        with contextlib.suppress(ValueError):  # a compression that tifffile leaves to a further package
+            return series.asarray()
     return _read_pillow(path)
 
 

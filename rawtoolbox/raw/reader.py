@@ -10,7 +10,7 @@ import rawpy
 from rawtoolbox.raw import libraw
 from rawtoolbox.raw.frame import RawFileError, RawFrame, check_levels, make_frame
 from rawtoolbox.raw.metadata import FileTags, read_tags
-from rawtoolbox.raw.mosaic_file import existing_file, read_headless, read_mosaic_png
+from rawtoolbox.raw.mosaic_file import LEAST_BYTES, existing_file, read_headless, read_mosaic_png
 from rawtoolbox.raw.native_stderr import libraw_reports
 from rawtoolbox.raw.signature import describe_content, may_be_camera_file
 
@@ -21,7 +21,6 @@ HEADLESS_ARGUMENTS = ('height', 'width', *MOSAIC_ARGUMENTS)
 LAYOUT_ARGUMENTS = ('dtype', 'offset')
 METADATA_ARGUMENTS = ('as_shot_gains', 'daylight_gains', 'xyz_to_camera', 'orientation', 'camera', 'exposure')
 HEADLESS_SUFFIXES = ('.raw', '.bin', '.dat', '.bayer')
-LEAST_BYTES = 1 / 32  # a pixel; lossless codings of real pictures need thirty times as much
 NOT_A_CAMERA_FILE = (
     'Other mosaics can be read as PNG, TIFF or headless values, given their pattern and levels.'
 )

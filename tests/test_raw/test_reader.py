@@ -458,6 +458,13 @@ class TestOpenRaw:
         with pytest.raises(RawFileError, match='a TIFF that names no camera.*given their pattern and levels'):
             open_raw(tmp_path / 'a.tif')
 
+    def test_tiff_whose_size_is_damaged_is_refused_before_memory_is_taken_for_it(self, tmp_path, mosaic):
+        tifffile.imwrite(tmp_path / 'a.tif', mosaic)
+        with tifffile.TiffFile(tmp_path / 'a.tif', mode='r+') as file:
+            file.pages[0].tags['ImageLength'].overwrite(2**24)
+        with pytest.raises(RawFileError, match='bytes cannot hold a picture of 16777216x50'):
+            open_raw(tmp_path / 'a.tif', cfa='RGGB', black_level=0, white_level=65535)
+
     def test_headless(self, tmp_path, mosaic):
         mosaic.tofile(tmp_path / 'a.raw')
         with pytest.raises(
