@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from rawtoolbox.apis.trained import Camera, TrainedNetwork
@@ -14,28 +15,31 @@ from rawtoolbox.ops.coord import coord_map, pack_coord
 from rawtoolbox.ops.demosaic import demosaic_bilinear, resize_planes
 from rawtoolbox.raw.camera_colour import adaptation_matrix
 from rawtoolbox.raw.develop import linear_mosaic
-from rawtoolbox.raw.frame import Gains, RawFrame
+from rawtoolbox.raw.frame import RawFrame
+from rawtoolbox.raw.white_balance import estimate_gains
 
 SATURATED = 0.9  # from here on, a pixel that is bright in all colours turns into the training camera's white
-GREY_RANGE = (0.02, 0.9)  # of the values that a guess of the light rests on
-NORM = 6
 
 
-def network_input(linear: Tensor, trained: TrainedNetwork) -> tuple[Tensor, Tensor]:
+def network_input(linear: Tensor, trained: TrainedNetwork, margin: int = 0) -> tuple[Tensor, Tensor]:
     """What the network is given for a whole frame.
 
     Args:
         linear: (1, 1, H, W) RGGB mosaic, black level removed, white = 1.
         trained: The network; with the levels that it was trained on.
+        margin: Pixels by which the frame is continued at each side, mirrored, which keeps the Bayer phase; even, and
+            less than the frame's sides.
 
     Returns:
-        The raw, (1, C, h, w), and the frame's coordinates, (1, 2, h, w).
+        The raw, (1, C, h, w), and the frame's coordinates, (1, 2, h, w), which go on beyond -1 and 1 in the margin.
 
     Raises:
         ValueError: The network takes no raw.
     """
     form, black, white = trained.raw_input, trained.black_level, trained.white_level
-    coord = coord_map(*linear.shape[-2:])[None]
+    coord = frame_coord(*linear.shape[-2:], margin)
+    if margin:
+        linear = F.pad(linear, (margin,) * 4, mode='reflect')
     if form.layout == 'packed':
         plane = linear if form.subtract_black else (black + linear * (white - black)) / white
         raw, coord = pack_mosaic(plane, order=form.order), pack_coord(coord)
@@ -46,6 +50,12 @@ def network_input(linear: Tensor, trained: TrainedNetwork) -> tuple[Tensor, Tens
             f'{trained.name}: a network that takes {form.layout!r} images cannot develop a raw file.'
         )
     return (raw.clamp(max=1) if form.clip else raw), coord
+
+
+def frame_coord(height: int, width: int, margin: int = 0) -> Tensor:
+    """Coordinates of a frame's sensor pixels and of a margin around it, (1, 2, H + 2 margin, W + 2 margin)."""
+    around = height + 2 * margin, width + 2 * margin
+    return coord_map(*around, origin=(-margin, -margin), frame_size=(height, width))[None]
 
 
 def adapted_mosaic(frame: RawFrame, camera: Camera | None) -> tuple[Tensor, list[str]]:
@@ -97,19 +107,3 @@ def map_colours(mosaic: Tensor, matrix: Tensor) -> Tensor:
     least = colours.amin(1, keepdim=True)
     white = ((least - SATURATED) / (1 - SATURATED)).clamp(0, 1)
     return torch.lerp(bayer_mosaic(apply_matrix(colours, matrix)), torch.ones_like(white), white).clamp(0, 1)
-
-
-def estimate_gains(mosaic: Tensor) -> Gains:
-    """A guess of the white balance: that under which the 6-norms of the colours are equal; G = 1.
-
-    Between grey world (the 1-norm), which a lawn deceives, and the brightest pixel (the infinite norm): Finlayson and
-    Trezzi, *Shades of Gray and Colour Constancy*, Color and Imaging Conference 2004.
-
-    Args:
-        mosaic: (1, 1, H, W) RGGB, linear, white = 1.
-    """
-    red, green_r, green_b, blue = pack_mosaic(mosaic, order=('R', 'Gr', 'Gb', 'B'))[0]
-    colours = torch.stack([red, (green_r + green_b) / 2, blue])
-    good = (colours.amin(0) > GREY_RANGE[0]) & (colours.amax(0) < GREY_RANGE[1])
-    norms = (colours[:, good].double() ** NORM).mean(1) ** (1 / NORM) if good.any() else torch.ones(3)
-    return tuple((norms[1] / norms).tolist())

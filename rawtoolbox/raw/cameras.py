@@ -47,6 +47,8 @@ class SimulationConfig:
         jpeg_quality: Of the DSLR's photos, 0 to 100, 4:4:4.
         zoom: Range of the scale at which a photograph is used; small ones are enlarged as a patch needs.
         crop: Range of the part of the photograph that a frame's height and width take.
+        hue: Largest angle by which the hues of a scene are turned, in degrees: 0 for the photographs' own, which
+            hold hardly any greens; 180 for any.
         black_level: Sensor value without light; ZRR: 63 (official code of Zhang et al. 2021).
         white_level: Sensor value of saturation; ZRR: 1020.
         bit_depth: Bits of a sensor value; ZRR: 10.
@@ -73,6 +75,7 @@ class SimulationConfig:
     jpeg_quality: int = 95
     zoom: tuple[float, float] = (0.8, 1.0)
     crop: tuple[float, float] = (0.85, 1.0)
+    hue: float = 0.0
     black_level: int = 63
     white_level: int = 1020
     bit_depth: int = 10
@@ -84,6 +87,8 @@ class SimulationConfig:
             raise ValueError(f'patch_size: expected an even number of at least 16, found {self.patch_size}.')
         if not 0 <= self.colour_strength <= 1:
             raise ValueError(f'colour_strength: expected a value in [0, 1], found {self.colour_strength}.')
+        if not 0 <= self.hue <= 180:
+            raise ValueError(f'hue: expected an angle from 0 to 180 degrees, found {self.hue}.')
         for name in ('max_displacement', 'noise', 'phone_blur'):
             if getattr(self, name) < 0:
                 raise ValueError(f'{name}: expected a value of at least 0, found {getattr(self, name)}.')

@@ -86,3 +86,12 @@ def resize(image: np.ndarray, factor: float) -> np.ndarray:
     size = [round(length * factor) for length in reversed(image.shape[:2])]
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LANCZOS4
     return np.clip(cv2.resize(image, size, interpolation=method), 0, 1)
+
+
+def turn_hue(image: np.ndarray, degrees: float) -> np.ndarray:
+    """Turns the colours of an image (H, W, 3) in [0, 1] about the grey axis: grey stays, and so does the mean."""
+    if degrees == 0:
+        return image
+    axis = np.ones(3) / np.sqrt(3)
+    matrix = cv2.Rodrigues(axis * np.deg2rad(degrees))[0]
+    return np.clip(cv2.transform(image, matrix), 0, 1)

@@ -144,10 +144,7 @@ def _notices(
 def _white_balance_notice(multipliers: list[float], daylight: bool) -> str:
     instead = 'daylight is used' if daylight else 'no other is known'
     if multipliers == [1, 1, 1]:
-        return (
-            f'The white balance of the file is 1, 1, 1, which usually means that none was set: {instead}. A camera '
-            'that balances before it digitises, as the Nikon D1, says the same: then develop with gains of 1.'
-        )
+        return f'The white balance of the file is 1, 1, 1, which usually means that none was set: {instead}.'
     return f'The white balance is not set in the file: {instead}.'
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from rawtoolbox.raw.cameras import SimulationConfig, dslr_photo, linearise, phone_exposure, phone_raw
 from rawtoolbox.raw.displacement import draw_flow
-from rawtoolbox.raw.photographs import read_photograph, resize
+from rawtoolbox.raw.photographs import read_photograph, resize, turn_hue
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Scene:
         gains: White-balance gains of red, green and blue that undo the illuminant.
         exposure: The phone's exposure as a factor.
         corner_light: Light in the corners of the phone's frame, as a fraction.
+        hue: Angle by which the photograph's colours are turned, degrees.
     """
 
     photograph: str
@@ -46,6 +47,7 @@ class Scene:
     gains: tuple[float, float, float]
     exposure: float
     corner_light: float
+    hue: float = 0.0
 
     def origins(self, patch_size: int) -> list[tuple[int, int]]:
         """Row and column of each patch: a grid without overlap."""
@@ -74,7 +76,7 @@ class Pair(NamedTuple):
 
 def draw_scene(config: SimulationConfig, photograph: str, index: int) -> Scene:
     """Draws a scene; a function of the seed, the photograph's name and the index."""
-    rng = _generators(config, photograph, index)[0]
+    rng, _, _, hue_rng = _generators(config, photograph, index)
     height, width = _photograph(photograph).shape[:2]
     border = _border(config)
     needed = (config.patch_size + 2 * border) / min(height, width)
@@ -86,14 +88,15 @@ def draw_scene(config: SimulationConfig, photograph: str, index: int) -> Scene:
     flip, red, blue = rng.random() < 0.5, rng.uniform(*config.red_gain), rng.uniform(*config.blue_gain)
     light = (rng.uniform(*config.exposure), rng.uniform(*config.corner_light))
     places = (tuple(int(value) for value in pair) for pair in (corner, frame, offset))
-    return Scene(photograph, index, bool(flip), float(zoom), *places, (red, 1.0, blue), *light)
+    hue = float(config.hue * hue_rng.uniform(-1, 1))
+    return Scene(photograph, index, bool(flip), float(zoom), *places, (red, 1.0, blue), *light, hue)
 
 
 def render_scene(config: SimulationConfig, scene: Scene) -> Pair:
     """Takes a scene with both cameras."""
-    _, flow_rng, noise_rng = _generators(config, scene.photograph, scene.index)
+    _, flow_rng, noise_rng, _ = _generators(config, scene.photograph, scene.index)
     photograph = _photograph(scene.photograph)[:, :: -1 if scene.flip else 1]
-    light = linearise(resize(np.ascontiguousarray(photograph), scene.zoom))
+    light = linearise(turn_hue(resize(np.ascontiguousarray(photograph), scene.zoom), scene.hue))
     flow = draw_flow(flow_rng, scene.frame_size, config.max_displacement)
     photo = _to_uint8(dslr_photo(light, config))
     seen = np.clip(_sample(light, flow, scene), 0, 1)
@@ -112,9 +115,9 @@ def _sample(image: np.ndarray, flow: np.ndarray, scene: Scene) -> np.ndarray:
 
 
 def _generators(config: SimulationConfig, photograph: str, index: int) -> list[np.random.Generator]:
-    """Independent generators of a scene's geometry and light, its displacement and its noise."""
+    """Independent generators of a scene's geometry and light, its displacement, its noise and its hues."""
     sequence = np.random.SeedSequence(config.seed, spawn_key=(crc32(photograph.encode()), index))
-    return [np.random.default_rng(child) for child in sequence.spawn(3)]
+    return [np.random.default_rng(child) for child in sequence.spawn(4)]
 
 
 def _border(config: SimulationConfig) -> int:

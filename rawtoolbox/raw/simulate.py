@@ -157,7 +157,10 @@ def _ends_inside(flow: np.ndarray) -> np.ndarray:
 
 def _record(config: SimulationConfig, counts: dict[str, int]) -> dict[str, Any]:
     """What the data set is a function of, and a hash of it."""
-    record = {'format': FORMAT, 'counts': counts, 'config': asdict(config)}
+    settings = asdict(config)
+    if not config.hue:  # data sets made before there was this setting stay the same
+        del settings['hue']
+    record = {'format': FORMAT, 'counts': counts, 'config': settings}
     text = json.dumps(record, sort_keys=True)
     return {'hash': hashlib.sha256(text.encode()).hexdigest(), **record}
 

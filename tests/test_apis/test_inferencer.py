@@ -1,5 +1,6 @@
 """From a raw file to a picture, in process and as a user runs it."""
 
+import dataclasses
 import io
 import json
 import runpy
@@ -15,7 +16,7 @@ from torch import nn
 
 from rawtoolbox.apis.develop_files import develop_files, find_files, output_paths, side_by_side
 from rawtoolbox.apis.inferencer import Inferencer, read_frame
-from rawtoolbox.apis.network_input import adapted_mosaic, estimate_gains, map_colours, network_input
+from rawtoolbox.apis.network_input import adapted_mosaic, map_colours, network_input
 from rawtoolbox.apis.trained import Camera, TrainedNetwork, find_camera, load_trained
 from rawtoolbox.backbones import LiteISPNet
 from rawtoolbox.backbones.raw_input import RawInput
@@ -27,6 +28,7 @@ from rawtoolbox.raw import Exposure, write_dng
 from rawtoolbox.raw.camera_colour import srgb_to_camera_matrix
 from rawtoolbox.raw.frame import make_frame
 from rawtoolbox.raw.output import quantise, write_photo
+from rawtoolbox.raw.white_balance import estimate_gains
 
 NIKON = np.array([[0.9020, -0.2890, -0.0715], [-0.4535, 1.2436, 0.2348], [-0.0934, 0.1919, 0.7086]])
 NIKON_GAINS = (1.95, 1.0, 1.34)
@@ -122,7 +124,7 @@ def tool(monkeypatch, name, *arguments):
 def test_whole_frame_statistics_tiled_equal_the_untiled_network():
     network = trained()
     develop = {
-        name: Inferencer(network, statistics=kind, tile=tile, passes=passes)
+        name: Inferencer(network, statistics=kind, tile=tile, passes=passes, margin=0)
         for name, kind, tile, passes in [
             ('whole', 'frame', 0, 2),
             ('two passes', 'frame', 220, 2),
@@ -167,6 +169,49 @@ def test_each_tile_gets_its_slice_of_the_coordinate_map():
     assert len(inferencer.plan(128, 160)) >= 9
     expected = 0.5 + 0.5 * coord_map(128, 160).repeat_interleave(2, 1).repeat_interleave(2, 2)
     torch.testing.assert_close(image[:2], expected, atol=1e-6, rtol=0)
+
+
+class Average(nn.Module):
+    """Each pixel's colours as the mean over 5x5 samples, with zeros beyond the border, as networks have it."""
+
+    raw_input = RawInput(order=('R', 'Gr', 'Gb', 'B'))
+
+    def forward(self, raw, coord):
+        rgb = torch.stack([raw[:, 0], raw[:, 1:3].mean(1), raw[:, 3]], 1)
+        smooth = torch.nn.functional.avg_pool2d(rgb, 5, stride=1, padding=2)
+        return smooth.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
+def decibels(first, second):
+    return float(-10 * torch.log10((first - second).square().mean()))
+
+
+@pytest.mark.parametrize(('top', 'left', 'cfa'), [(1, 0, 'GBRG'), (0, 1, 'GRBG'), (1, 1, 'BGGR')])
+def test_the_phase_that_a_scene_comes_in_does_not_matter_to_its_border(top, left, cfa):
+    y, x = np.mgrid[:96, :128]
+    mosaic = (300 + 2 * y + x + 40 * np.sin(x / 9) * np.cos(y / 7)).astype(np.uint16)
+    one, other = frame(mosaic), make_frame(mosaic[top:, left:], cfa, 63, 1020)
+    assert other.crop_offset == (top, left)
+    for margin, least, most in ((16, 45, 99), (0, 0, 40)):
+        develop = Inferencer(trained(Average()), tile=0, margin=margin).develop
+        height, width = other.mosaic.shape
+        same = develop(one).image[:, 2 * top :, 2 * left :][:, :height, :width]
+        assert least < decibels(same, develop(other).image) < most
+
+
+def test_a_margin_leaves_an_even_picture_even_up_to_its_border():
+    grey = frame(np.full((34, 50), 500, np.uint16))
+    level = (500 - 63) / (1020 - 63)
+    for tta in (False, True):
+        image = Inferencer(trained(Average()), tile=0, tta=tta).develop(grey).image
+        torch.testing.assert_close(image, torch.full_like(image, level))
+    assert Inferencer(trained(Average()), tile=0, margin=0).develop(grey).image.min() < 0.5 * level
+    tiny = frame(np.full((6, 8), 500, np.uint16))  # less than a margin
+    torch.testing.assert_close(
+        Inferencer(trained(Average()), tile=0).develop(tiny).image, torch.full((3, 6, 8), level)
+    )
+    with pytest.raises(ValueError, match='margin: expected an even number'):
+        Inferencer(trained(Average()), margin=3)
 
 
 @pytest.mark.parametrize(('height', 'width'), [(96, 128), (70, 54), (34, 130)])
@@ -264,6 +309,21 @@ def test_what_cannot_be_adapted_is_said():
     assert adapted_mosaic(frame(**gains), phone)[1] == [matrix]
     grey = torch.full((1, 3, 8, 8), 0.2) * torch.tensor([0.5, 1.0, 0.8])[:, None, None]
     assert estimate_gains(bayer_mosaic(grey)) == pytest.approx((2, 1, 1.25))
+
+
+def test_a_frame_that_its_camera_balanced_is_not_balanced_twice():
+    daylight = {'daylight_gains': NIKON_GAINS, 'xyz_to_camera': NIKON}
+    grey = torch.rand(1, 1, 32, 48, generator=torch.Generator().manual_seed(0)).expand(1, 3, -1, -1)
+    balanced, plain = (
+        frame((63 + 957 * bayer_mosaic(light)[0, 0]).numpy().astype(np.uint16), **daylight)
+        for light in (grey, grey / torch.tensor(NIKON_GAINS)[:, None, None])
+    )
+    develop = Inferencer(trained(half_grey), tile=0).develop
+    assert develop(balanced).frame.white_balance == (1, 1, 1)
+    assert 'gains of 1 are used' in develop(balanced).notices[-1]
+    assert develop(plain).frame.white_balance == NIKON_GAINS and not develop(plain).notices
+    by_hand = dataclasses.replace(balanced, as_shot_gains=(2.0, 1.0, 1.5))
+    assert develop(by_hand).frame.white_balance == (2.0, 1.0, 1.5)
 
 
 def test_checkpoint_alone_is_enough(checkpoint):

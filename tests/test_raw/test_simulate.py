@@ -26,7 +26,7 @@ from rawtoolbox.raw.cameras import (
     vignette,
 )
 from rawtoolbox.raw.displacement import FLOW_STEP, draw_flow, draw_homography, homography_flow
-from rawtoolbox.raw.photographs import PHOTOGRAPHS, Photograph, read_photograph, resize
+from rawtoolbox.raw.photographs import PHOTOGRAPHS, Photograph, read_photograph, resize, turn_hue
 from rawtoolbox.raw.scene import draw_scene, render_scene
 from rawtoolbox.raw.simulate import simulate_dataset
 
@@ -65,6 +65,20 @@ def test_bilinear_warp_of_the_target_gives_aligned(pair):
     warped, aligned, target = (image[seen] for image in (warped, chw(pair.aligned), chw(pair.target)))
     assert psnr(warped, aligned) > 32  # bilinear against bicubic
     assert psnr(target, aligned) < 24
+
+
+def test_hues_are_turned_and_nothing_else():
+    red = np.array([[[0.8, 0.2, 0.2]]], np.float32)
+    assert turn_hue(red, 120)[0, 0] == pytest.approx((0.2, 0.8, 0.2), abs=1e-6)
+    assert turn_hue(red, -120)[0, 0] == pytest.approx((0.2, 0.2, 0.8), abs=1e-6)
+    assert turn_hue(np.full((1, 1, 3), 0.4, np.float32), 77)[0, 0] == pytest.approx((0.4,) * 3, abs=1e-6)
+    turning = replace(CONFIG, hue=180.0)
+    plain, turned = draw_scene(CONFIG, 'coffee', 1), draw_scene(turning, 'coffee', 1)
+    assert plain.hue == 0 and abs(turned.hue) > 10 and replace(turned, hue=0.0) == plain
+    one, other = render_scene(CONFIG, plain), render_scene(turning, turned)
+    assert np.array_equal(one.flow, other.flow) and psnr(one.target / 255.0, other.target / 255.0) < 25
+    with pytest.raises(ValueError, match='hue: expected an angle'):
+        SimulationConfig(hue=200)
 
 
 def test_no_displacement_leaves_the_target():
