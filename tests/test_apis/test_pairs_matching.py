@@ -143,6 +143,19 @@ def test_displaced_patches_are_rejected_whatever_the_colours(shift, reason):
         assert found.displacement == pytest.approx(shift, rel=0.4, abs=1.5)
 
 
+def test_an_object_in_front_beyond_the_reach_of_flow_is_seen():
+    still, moved = (take('motorcycle_left', parallax=parallax, seed=24) for parallax in (0, 40))
+    for frames, wanted in ((still, ''), (moved, 'other detail in')):
+        source = render(RawFrame(frames.mosaic, (63.0,) * 4, 1020.0, as_shot_gains=GAINS))
+        target = cv2.warpPerspective(
+            frames.photo, np.linalg.inv(frames.homography), frames.mosaic.shape[::-1]
+        )
+        window = (slice(130, 322), slice(90, 282))
+        found = measure(source[window], target[window])
+        assert found.displacement < 4 and found.correlation > 0.9 and found.detail > 0.9
+        assert rejection(found, 0.9, 4).startswith(wanted) and bool(rejection(found, 0.9, 4)) == bool(wanted)
+
+
 def test_other_content_is_rejected(seen):
     flat = np.full((128, 128, 3), 100, np.uint8)
     assert 'detail' in rejection(measure(seen[:128, :128], texture(128, 128)), 0.9, 4)

@@ -146,7 +146,7 @@ def match_pair(raw: np.ndarray, photo: np.ndarray) -> tuple[Match, np.ndarray, n
     """Matches a raw and a photo of any size: roughly, by key points at the raw's full resolution, and by all pixels.
 
     On simulated frames of nine photographs, with an object in front off by 8 pixels, key points alone left up to 2.3
-    pixels at the corners (where these are out of focus), and all pixels DENSE_NUMBER.
+    pixels at the corners (where these are out of focus), and all pixels up to 0.26.
 
     Args:
         raw: (H, W, 3) uint8, the developed raw.

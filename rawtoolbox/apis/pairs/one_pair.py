@@ -80,6 +80,7 @@ def _judge_patch(
         'score': round(found.correlation, 4),
         'displacement': round(found.displacement, 3),
         'detail': round(found.detail, 4),
+        'unlike': round(found.unlike, 4),
         'rejected': rejection(found, settings.min_correlation, settings.max_displacement),
     }
     return (source, target), entry

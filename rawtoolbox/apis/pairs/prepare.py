@@ -169,7 +169,8 @@ def _finish(root: Path, settings: PairSettings, result: Result) -> None:
             for name, patch in record['patches'].items():
                 if not patch['rejected']:
                     place = {
-                        key: patch[key] for key in ('origin', 'shift', 'score', 'displacement', 'detail')
+                        key: patch[key]
+                        for key in ('origin', 'shift', 'score', 'displacement', 'detail', 'unlike')
                     }
                     patches[name] = sources | place | common
         for folder in (RAW_FOLDER, PHOTO_FOLDER):

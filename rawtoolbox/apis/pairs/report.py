@@ -18,6 +18,7 @@ KINDS = {  # by the first word of what agreement.rejection says
     'detail': 'no detail that agrees (flat, out of focus, or another scene)',
     'displaced': 'displaced too far',
     'correlation': 'correlation too low',
+    'other': 'other detail in places (something in front, or something that moved)',
 }
 
 STYLE = """
