@@ -351,6 +351,8 @@ def dataset(tmp_path_factory):
 
 def test_dataset_has_the_layout_of_zurich(dataset):
     assert sorted(path.name for path in dataset.iterdir()) == ['simulation.json', 'test', 'train']
+    # data sets that were made before hues could be turned have no such setting, and are still the same
+    assert 'hue' not in json.loads((dataset / 'simulation.json').read_text())['config']
     for split, count in (('train', 8), ('test', 4)):
         for kind, suffix in (('huawei_raw', 'png'), ('canon', 'jpg'), ('aligned', 'png'), ('flow', 'png')):
             names = {path.name for path in (dataset / split / kind).iterdir()}
