@@ -177,5 +177,5 @@ def _read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _to_chw(image: np.ndarray) -> Tensor:
-    """(H, W, 3) -> (3, H, W), a view: collating a batch copies it anyway."""
-    return torch.from_numpy(image).permute(2, 0, 1)
+    """(H, W, 3) -> (3, H, W)."""
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))

@@ -21,6 +21,7 @@ def run(monkeypatch, *arguments):
     [
         ('inference', ['--no-onnx', '--dtypes', 'float32'], ['plain float32', 'optimised float32']),
         ('flow', [], ['convolutions alone', 'PWC-Net']),
+        ('loader', ['--pairs', 2], ['reference', 'files', 'packed file', 'device part, on this core']),
     ],
 )
 def test_tool_writes_its_numbers(command, options, names, tmp_path, monkeypatch, capsys):
