@@ -17,6 +17,7 @@ from types import ModuleType
 COMMANDS = {
     'inference': 'inference',
     'flow': 'flow',
+    'train-step': 'train_step',
     'loader': 'loader',
 }  # the tool's subcommand: the module that measures it
 

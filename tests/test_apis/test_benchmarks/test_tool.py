@@ -21,6 +21,11 @@ def run(monkeypatch, *arguments):
     [
         ('inference', ['--no-onnx', '--dtypes', 'float32'], ['plain float32', 'optimised float32']),
         ('flow', [], ['convolutions alone', 'PWC-Net']),
+        (
+            'train-step',
+            ['--width', 8, '--forms', 0, 3],
+            ['plain float32', 'bfloat16, channels last, fused Adam'],
+        ),
         ('loader', ['--pairs', 2], ['reference', 'files', 'packed file', 'device part, on this core']),
     ],
 )
