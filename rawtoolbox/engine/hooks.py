@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import get_rank, is_main_process
+from mmengine.dist import all_reduce, get_rank, is_main_process
 from mmengine.hooks import Hook, LoggerHook, RuntimeInfoHook
 from mmengine.runner import Runner
 from tqdm import tqdm
@@ -37,8 +37,8 @@ class DeferredInfoHook(RuntimeInfoHook):
 
     Reading one waits for all work on the device, and mmengine's hook reads each of them in every iteration. Here they
     stay on the device until the logger's turn comes, an epoch ends or a checkpoint is saved; then one transfer brings
-    them all. What the log and the checkpoint hold is the same. (A gradient's norm is read at every step by mmengine's
-    optimiser wrapper: leave out ``clip_grad`` where that matters.)
+    them all, averaged over the processes, of which mmengine logs the first alone. (A gradient's norm is read in every
+    step by mmengine's optimiser wrapper: leave out ``clip_grad`` where that matters.)
 
     Raises:
         ValueError: When losses are read, one is NaN or infinite; the message names it and its iteration.
@@ -74,7 +74,9 @@ class DeferredInfoHook(RuntimeInfoHook):
         """Hands all losses over that are waiting."""
         values = [value for losses in self.waiting for value in losses.values()]
         if values:
-            numbers = iter(torch.stack([value.double() for value in values]).tolist())
+            stacked = torch.stack([value.double() for value in values])
+            all_reduce(stacked, 'mean')
+            numbers = iter(stacked.tolist())
             first = runner.iter + 1 - len(self.waiting)
             for iteration, losses in enumerate(self.waiting, first):
                 for name in losses:

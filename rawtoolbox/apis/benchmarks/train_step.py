@@ -196,7 +196,8 @@ class TrainingStep:
     def kept_bytes(self) -> int:
         """Bytes that the forward pass keeps for the backward pass, parameters aside."""
         kept: dict[int, int] = {}
-        own = {p.untyped_storage().data_ptr() for p in self.model.parameters()}
+        networks = self.model, self.model.losses['perceptual'].features.network
+        own = {p.untyped_storage().data_ptr() for each in networks for p in each.parameters()}
 
         def note(tensor: Tensor) -> Tensor:
             storage = tensor.untyped_storage()

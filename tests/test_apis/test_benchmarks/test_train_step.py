@@ -42,4 +42,4 @@ def test_checkpointing_keeps_less(batch):
     kept = [
         TrainingStep(batch, 'cpu', width=16, on_device=True, checkpointing=on).kept_bytes() for on in (0, 1)
     ]
-    assert kept[1] < 0.8 * kept[0]
+    assert kept[1] < 0.85 * kept[0]
