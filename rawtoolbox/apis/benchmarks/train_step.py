@@ -67,11 +67,14 @@ def measure(args: argparse.Namespace) -> Report:
     cpu_alone = args.device == 'cpu' and torch.get_num_threads() == 1
     batch = draw_batch(args.batch, args.size, args.device)
     steps = {name: TrainingStep(batch, args.device, args.width, **FORMS[name]) for name in names}
-    losses, memory, kept = {}, {}, {}
+    losses, memory, kept = {}, dict.fromkeys(names), {}
     for name, step in steps.items():
         losses[name] = float(step())  # the first step of all is from the same weights
         gc.collect()
-        memory[name] = peak_memory(step, args.device)
+        if (
+            args.device != 'cpu'
+        ):  # there all forms share one process, and what earlier ones freed would not be seen
+            memory[name] = peak_memory(step, args.device)
         kept[name] = step.kept_bytes()
     dtypes = {'float32': torch.float32, 'bfloat16': torch.bfloat16}
     products = {f'product in {name}': matrix_product(dtype, args.device) for name, dtype in dtypes.items()}
