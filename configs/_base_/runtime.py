@@ -4,11 +4,18 @@ from mmengine.hooks import CheckpointHook, DistSamplerSeedHook, IterTimerHook, L
 from mmengine.runner import LogProcessor
 from mmengine.visualization import LocalVisBackend, Visualizer
 
-from rawtoolbox.engine import PlainCheckpointHook, ProgressBarHook, SeedHook, VisualizationHook
+from rawtoolbox.engine import (
+    DeferredInfoHook,
+    PlainCheckpointHook,
+    ProgressBarHook,
+    SeedHook,
+    VisualizationHook,
+)
 
 default_scope = 'rawtoolbox'
 
 default_hooks = dict(
+    runtime_info=dict(type=DeferredInfoHook),
     timer=dict(type=IterTimerHook),
     logger=dict(type=LoggerHook, interval=50),
     param_scheduler=dict(type=ParamSchedulerHook),

@@ -17,6 +17,7 @@ from rawtoolbox.ops.colour import gamma_encode, match_exposure
 from rawtoolbox.ops.warp import Scaling, backward_warp, forward_backward_mask, resize_flow, valid_mask
 from rawtoolbox.registry import ALIGNERS, FLOW_ESTIMATORS
 
+Precision = Literal['float32', 'bfloat16']
 Reference = Literal['mapped', 'raw', 'output']
 REFERENCES = ('mapped', 'raw', 'output')
 
@@ -48,6 +49,8 @@ class FlowAligner(nn.Module):
             needs no training.
         consistency: Whether the mask also leaves out where the flow from the target back does not return; it
             costs a second flow. See ``forward_backward_mask``.
+        flow_precision: In what the flow estimator's convolutions compute: ``'float32'``, or ``'bfloat16'``, which
+            takes less time and memory and moves the flow a little (``docs/fast_training.md``).
 
     Raises:
         ValueError: Another ``reference``, ``'mapped'`` without a colour mapper, or a negative ``colour_fit``.
@@ -63,6 +66,7 @@ class FlowAligner(nn.Module):
         loss_form: Form = 'official',
         colour_fit: int = 0,
         consistency: bool = False,
+        flow_precision: Precision = 'float32',
     ) -> None:
         super().__init__()
         if reference not in REFERENCES:
@@ -71,7 +75,7 @@ class FlowAligner(nn.Module):
             raise ValueError("reference='mapped' needs a colour_mapper; 'raw' and 'output' do without.")
         if colour_fit < 0:
             raise ValueError(f'colour_fit: expected a number of passes of at least 0, found {colour_fit}.')
-        self.flow_estimator = FrozenFlow(FLOW_ESTIMATORS.build(flow_estimator))
+        self.flow_estimator = FrozenFlow(FLOW_ESTIMATORS.build(flow_estimator), flow_precision)
         self.colour_mapper = ALIGNERS.build(colour_mapper) if colour_mapper is not None else None
         self.reference, self.scaling, self.eps, self.loss_form = reference, scaling, eps, loss_form
         self.colour_fit, self.consistency = colour_fit, consistency
@@ -152,23 +156,34 @@ class FrozenFlow:
 
     Args:
         estimator: Flow estimator with its weights.
+        precision: In what its convolutions compute.
+
+    Raises:
+        ValueError: Another precision.
     """
 
-    def __init__(self, estimator: nn.Module) -> None:
+    def __init__(self, estimator: nn.Module, precision: Precision = 'float32') -> None:
+        if precision not in ('float32', 'bfloat16'):
+            raise ValueError(f"flow_precision: expected 'float32' or 'bfloat16', found {precision!r}.")
         self.estimator = estimator.requires_grad_(False).eval()
+        self.precision = precision
 
     @torch.no_grad()
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
-        """The flow between two images, clamped to [0, 1]; on their device, in full precision.
+        """The flow between two images, clamped to [0, 1]; on their device, whatever the networks compute in.
 
         Raises:
-            ValueError: A value is NaN or infinite, as when a colour mapper's training diverged.
+            ValueError: A value is NaN or infinite, as when a colour mapper's training diverged; not on GPUs.
         """
-        check_finite(first, 'the image that the flow starts from')
-        check_finite(second, 'the image that the flow leads to')
+        if (
+            not first.is_cuda
+        ):  # there it would wait for the device; DeferredInfoHook finds losses that are not finite
+            check_finite(first, 'the image that the flow starts from')
+            check_finite(second, 'the image that the flow leads to')
         first, second = (at_least_float32(image).clamp(0, 1) for image in (first, second))
-        with torch.autocast(first.device.type, enabled=False):
-            return self.estimator.to(first)(first, second)
+        low = self.precision == 'bfloat16'
+        with torch.autocast(first.device.type, torch.bfloat16, enabled=low):
+            return self.estimator.to(first)(first, second).to(first)
 
 
 def warp_target(

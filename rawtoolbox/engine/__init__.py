@@ -1,12 +1,19 @@
 """What mmengine's Runner needs beside it."""
 
 from rawtoolbox.engine.checkpoint import PlainCheckpointHook
-from rawtoolbox.engine.hooks import PredictionWriterHook, ProgressBarHook, SeedHook, VisualizationHook
+from rawtoolbox.engine.hooks import (
+    DeferredInfoHook,
+    PredictionWriterHook,
+    ProgressBarHook,
+    SeedHook,
+    VisualizationHook,
+)
 from rawtoolbox.engine.levels import LevelHook, LevelTrainLoop
 from rawtoolbox.engine.optim import AutocastOptimWrapper, GANOptimWrapperConstructor, JointOptimWrapper
 
 __all__ = [
     'AutocastOptimWrapper',
+    'DeferredInfoHook',
     'GANOptimWrapperConstructor',
     'JointOptimWrapper',
     'LevelHook',

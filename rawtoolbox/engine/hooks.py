@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import get_rank, is_main_process
-from mmengine.hooks import Hook
+from mmengine.dist import all_reduce, get_rank, is_main_process
+from mmengine.hooks import Hook, LoggerHook, RuntimeInfoHook
 from mmengine.runner import Runner
 from tqdm import tqdm
 
@@ -28,6 +29,69 @@ class SeedHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         key = f'{runner.seed}/{runner.iter}/{get_rank()}'
         torch.manual_seed(int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest()) >> 1)
+
+
+@HOOKS.register_module()
+class DeferredInfoHook(RuntimeInfoHook):
+    """mmengine's runtime information, except that losses are read from the device only when somebody looks at them.
+
+    Reading one waits for all work on the device, and mmengine's hook reads each of them in every iteration. Here they
+    stay on the device until the logger's turn comes, an epoch ends or a checkpoint is saved; then one transfer brings
+    them all, averaged over the processes, of which mmengine logs the first alone. (A gradient's norm is read in every
+    step by mmengine's optimiser wrapper: leave out ``clip_grad`` where that matters.)
+
+    Raises:
+        ValueError: When losses are read, one is NaN or infinite; the message names it and its iteration.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        super().before_train(runner)
+        intervals = [hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)]
+        self.interval = min(intervals, default=1)
+        self.waiting: list[dict[str, Any]] = []
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+    ) -> None:
+        self.waiting.append(
+            {name: torch.as_tensor(value).detach() for name, value in (outputs or {}).items()}
+        )
+        wanted = self.every_n_inner_iters(batch_idx, self.interval) or self.every_n_train_iters(
+            runner, self.interval
+        )
+        if wanted or self.end_of_epoch(runner.train_dataloader, batch_idx):
+            self.read(runner)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        self.read(runner)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        if getattr(self, 'waiting', None):
+            self.read(runner)
+            checkpoint['message_hub'] = runner.message_hub.state_dict()
+
+    def read(self, runner: Runner) -> None:
+        """Hands all losses over that are waiting."""
+        values = [value for losses in self.waiting for value in losses.values()]
+        if values:
+            stacked = torch.stack([value.double() for value in values])
+            all_reduce(stacked, 'mean')
+            numbers = iter(stacked.tolist())
+            first = runner.iter + 1 - len(self.waiting)
+            for iteration, losses in enumerate(self.waiting, first):
+                for name in losses:
+                    number = next(numbers)
+                    if not math.isfinite(number):
+                        raise ValueError(_diverged(name, number, iteration))
+                    runner.message_hub.update_scalar(f'train/{name}', number)
+        self.waiting = []
+
+
+def _diverged(name: str, value: float, iteration: int) -> str:
+    return (
+        f'{name} is {value} in iteration {iteration}: the training diverged. Go on from the last checkpoint with a '
+        'lower learning rate or clip_grad (--resume --cfg-options optim_wrapper.clip_grad.max_norm=1).'
+    )
 
 
 @HOOKS.register_module()

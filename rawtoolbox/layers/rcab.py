@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rawtoolbox.layers.checkpointing import run
+
 
 class ChannelAttention(nn.Module):
     """Weighs each channel by a number that depends on the averages of all of them.
@@ -54,6 +56,9 @@ class RCAB(nn.Module):
 class ResidualGroup(nn.Module):
     """Residual group: ``x + conv(rcab(... rcab(x)))``.
 
+    Attributes:
+        checkpointing: Whether all but the input is computed again in the backward pass; see ``set_checkpointing``.
+
     Args:
         channels: Number of channels.
         n_rcab: Number of residual channel-attention blocks.
@@ -61,8 +66,9 @@ class ResidualGroup(nn.Module):
 
     def __init__(self, channels: int, n_rcab: int) -> None:
         super().__init__()
+        self.checkpointing = False
         blocks = [RCAB(channels) for _ in range(n_rcab)]
         self.body = nn.Sequential(*blocks, nn.Conv2d(channels, channels, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.body(x)
+        return x + run(self.body, x, self.checkpointing)

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from rawtoolbox.losses.images import mask_images
 from rawtoolbox.losses.vgg import MEAN, STD, VGGFeatures
+from rawtoolbox.ops.constants import constant
 from rawtoolbox.registry import LOSSES
 
 
 def undo_normalisation(images: Tensor) -> Tensor:
     """Images that are what they were once ImageNet's mean and deviation have been taken off."""
-    mean, std = images.new_tensor(MEAN), images.new_tensor(STD)
+    mean, std = constant(MEAN, images), constant(STD, images)
     return images * std.reshape(-1, 1, 1) + mean.reshape(-1, 1, 1)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from rawtoolbox.engine.pretrained import load_weights
 from rawtoolbox.losses.images import at_least_float32
 from rawtoolbox.ops.checks import check_shape
+from rawtoolbox.ops.constants import constant
 
 ARCHS = ('vgg16', 'vgg19')
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -177,5 +178,5 @@ class VGGFeatures:
 
 def normalise(images: Tensor) -> Tensor:
     """RGB in [0, 1] with ImageNet's mean taken off, over its standard deviation."""
-    mean, std = images.new_tensor(MEAN), images.new_tensor(STD)
+    mean, std = constant(MEAN, images), constant(STD, images)
     return (images - mean.reshape(-1, 1, 1)) / std.reshape(-1, 1, 1)

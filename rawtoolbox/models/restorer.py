@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from rawtoolbox.aligners import Aligned, FlowAligner
 from rawtoolbox.backbones.raw_input import RawInput
 from rawtoolbox.engine.checkpoint import ALIGNER, checkpoint_id, load_aligner
+from rawtoolbox.layers.checkpointing import set_checkpointing
 from rawtoolbox.models.ensemble import ensemble_x8
 from rawtoolbox.models.supervision import Resize, build_losses, compare, fit_references
 from rawtoolbox.ops.colour import gamma_encode
@@ -35,6 +36,12 @@ class RawRestorer(BaseModel):
         aligner_checkpoint: A training run's checkpoint whose aligner serves *Align GT with raw* instead of this
             model's own.
         tta: Whether to predict by the x8 self-ensemble.
+        channels_last: Whether networks compute with channels last in memory, which suits half precision on CPUs and
+            GPUs.
+        checkpointing: Whether the backbone computes activations again in the backward pass instead of keeping them:
+            less memory, more time. See ``set_checkpointing``.
+        compile_networks: Whether backbone and colour mapper are compiled by ``torch.compile`` when first called: a
+            minute or more, and again for every new size of image.
         init_cfg: As mmengine's.
     """
 
@@ -48,6 +55,9 @@ class RawRestorer(BaseModel):
         data_preprocessor: dict[str, Any] | None = None,
         aligner_checkpoint: str | None = None,
         tta: bool = False,
+        channels_last: bool = False,
+        checkpointing: bool = False,
+        compile_networks: bool = False,
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
         network = BACKBONES.build(backbone)
@@ -69,6 +79,12 @@ class RawRestorer(BaseModel):
         self.reference_aligner = [load_aligner(aligner_checkpoint).eval()] if aligner_checkpoint else []
         self.aligner_id = checkpoint_id(aligner_checkpoint) if aligner_checkpoint else None
         self.aligner_untrained = False
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.to(memory_format=self.memory_format)
+        if checkpointing:
+            set_checkpointing(network)
+        if compile_networks:
+            compile_parts(network, getattr(self.aligner, 'colour_mapper', None))
 
     def forward(
         self, inputs: dict[str, Tensor], data_samples: dict[str, Any] | None = None, mode: str = 'tensor'
@@ -84,12 +100,15 @@ class RawRestorer(BaseModel):
         Raises:
             ValueError: Another mode.
         """
+        inputs, data_samples = (
+            in_format(images, self.memory_format) for images in (inputs, data_samples or {})
+        )
         if mode == 'tensor':
             return white_balance(self.backbone(inputs['raw'], inputs['coord']), inputs)
         if mode == 'loss':
             return self.loss(inputs, data_samples)
         if mode == 'predict':
-            return self.predict(inputs, data_samples or {})
+            return self.predict(inputs, data_samples)
         raise ValueError(f"mode is 'tensor', 'loss' or 'predict', got {mode!r}.")
 
     def note_loaded(self, names: set[str], checkpoint: str | None) -> None:
@@ -189,3 +208,22 @@ class RawRestorer(BaseModel):
 def white_balance(image: Tensor, inputs: dict[str, Tensor]) -> Tensor:
     """A backbone's image (N, 3, H, W) times the gains of its channels, where the batch has them (SR-RAW)."""
     return image * inputs['gain'] if 'gain' in inputs else image
+
+
+def in_format(images: dict[str, Any], memory_format: torch.memory_format) -> dict[str, Any]:
+    """Images (N, C, H, W) among the entries in a memory format; other entries as they are."""
+    if memory_format == torch.contiguous_format:
+        return images
+    return {
+        key: value.contiguous(memory_format=memory_format)
+        if isinstance(value, Tensor) and value.ndim == 4
+        else value
+        for key, value in images.items()
+    }
+
+
+def compile_parts(*networks: nn.Module | None) -> None:
+    """Has networks compiled in place when they are first called, each alone: their names in checkpoints stay."""
+    for network in networks:
+        if network is not None:
+            network.compile()

@@ -13,6 +13,7 @@ from einops import rearrange
 from torch import Tensor
 
 from rawtoolbox.ops.bayer import bayer_mosaic, check_mosaic
+from rawtoolbox.ops.constants import constant
 
 RED_BLUE_KERNEL = ((0.25, 0.5, 0.25), (0.5, 1.0, 0.5), (0.25, 0.5, 0.25))
 GREEN_KERNEL = ((0.0, 0.25, 0.0), (0.25, 1.0, 0.25), (0.0, 0.25, 0.0))
@@ -54,7 +55,7 @@ def _filter_cells(mosaic: Tensor) -> Tensor:
     cells = rearrange(mosaic, 'n 1 (h y) (w x) -> n (y x) h w', y=2, x=2)
     # A repeated 2x2 cell is the mosaic mirrored about its edge sample, as far as one sample beyond the edge.
     cells = F.pad(cells, (1, 1, 1, 1), mode='replicate')
-    colours = F.conv2d(cells, mosaic.new_tensor(_cell_kernel()))
+    colours = F.conv2d(cells, constant(_cell_kernel(), mosaic))
     return rearrange(colours, 'n (c y x) h w -> n c (h y) (w x)', y=2, x=2)
 
 
@@ -78,7 +79,7 @@ def _filter_planes(mosaic: Tensor) -> Tensor:
     colours = torch.eye(3, dtype=mosaic.dtype, device=mosaic.device)[:, :, None, None]
     masks = bayer_mosaic(colours.expand(3, 3, height, width))
     planes = F.pad(mosaic * masks[:, 0], (1, 1, 1, 1), mode='replicate')
-    return F.conv2d(planes, mosaic.new_tensor(KERNELS)[:, None], groups=3)
+    return F.conv2d(planes, constant(KERNELS, mosaic)[:, None], groups=3)
 
 
 def resize_planes(mosaic: Tensor, white_level: float = 765) -> Tensor:

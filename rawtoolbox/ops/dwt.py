@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from einops import rearrange
 from torch import Tensor
 
@@ -34,6 +35,10 @@ def haar_dwt(image: Tensor, band_order: BandOrder = 'interleaved') -> Tensor:
     height, width = image.shape[-2:]
     if height % 2 or width % 2:
         raise ValueError(f'haar_dwt: height and width must be even, found {height}x{width}: pad it.')
+    if _channels_last(image):
+        (a, b), (c, d) = rearrange(image, 'n c (h y) (w x) -> y x n h w c', y=2, x=2)
+        place = -1 if _channels(band_order) == '(c b)' else -2
+        return rearrange(torch.stack(_butterfly(a, b, c, d), place).flatten(3), 'n h w c -> n c h w')
     (a, b), (c, d) = rearrange(image, 'n c (h y) (w x) -> y x n c h w', y=2, x=2)
     return rearrange(list(_butterfly(a, b, c, d)), f'b n c h w -> n {_channels(band_order)} h w')
 
@@ -53,6 +58,10 @@ def haar_iwt(bands: Tensor, band_order: BandOrder = 'interleaved') -> Tensor:
     """
     if bands.shape[1] % 4:
         raise ValueError(f'haar_iwt: the channels must be four bands each, found {bands.shape[1]} channels.')
+    if _channels_last(bands):
+        a, b, c, d = _butterfly(*rearrange(bands, f'n {_channels(band_order)} h w -> b n h w c', b=4))
+        rows = torch.stack([a, b], 3), torch.stack([c, d], 3)
+        return rearrange(torch.stack(rows, 2), 'n h y w x c -> n c (h y) (w x)')
     bands = rearrange(bands, f'n {_channels(band_order)} h w -> b n c h w', b=4)
     return rearrange(list(_butterfly(*bands)), '(y x) n c h w -> n c (h y) (w x)', y=2, x=2)
 
@@ -66,6 +75,11 @@ def _butterfly(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> tuple[Tensor, Tens
         (top_difference + bottom_difference) / 2,
         (top_difference - bottom_difference) / 2,
     )
+
+
+def _channels_last(image: Tensor) -> bool:
+    """Whether the channels are last in memory; what is made of such an image is so too, which spares copies."""
+    return not image.is_contiguous() and image.is_contiguous(memory_format=torch.channels_last)
 
 
 def _channels(band_order: str) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from rawtoolbox.ops.constants import constant
+
 
 def normalize_levels(
     mosaic: Tensor,
@@ -43,7 +45,7 @@ def normalize_levels(
         black = levels[0]
     else:
         height, width = image.shape[-2:]
-        tile = image.new_tensor(levels).reshape(2, 2)
+        tile = constant(levels, image).reshape(2, 2)
         black = tile.tile((height + 1) // 2, (width + 1) // 2)[:height, :width]
     image = (image - black).clamp(min=0) / (white_level - black)
     return image.clamp(max=1) if clip else image

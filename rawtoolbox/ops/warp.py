@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rawtoolbox.ops.checks import check_same_size, check_shape
+from rawtoolbox.ops.constants import constant
 
 Scaling = Literal['pixel', 'official']
 
@@ -43,7 +44,7 @@ def backward_warp(image: Tensor, flow: Tensor, scaling: Scaling = 'pixel') -> tu
     check_same_size(image, flow, ('image', 'flow'))
     height, width = sizes['H'], sizes['W']
     if scaling == 'official':
-        flow = flow * flow.new_tensor([width / max(width - 1, 1), height / max(height - 1, 1)]).view(2, 1, 1)
+        flow = flow * constant([width / max(width - 1, 1), height / max(height - 1, 1)], flow).view(2, 1, 1)
     elif scaling != 'pixel':
         raise ValueError(f"scaling: expected 'pixel' or 'official', found {scaling!r}.")
 
@@ -101,7 +102,7 @@ def resize_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:
         (N, 2, *size) in pixels of the new size.
     """
     sizes = check_shape(flow, 'N 2 H W', 'flow')
-    ratio = flow.new_tensor([size[1] / sizes['W'], size[0] / sizes['H']]).view(2, 1, 1)
+    ratio = constant([size[1] / sizes['W'], size[0] / sizes['H']], flow).view(2, 1, 1)
     return F.interpolate(flow, size=size, mode='bilinear', align_corners=False) * ratio
 
 

@@ -203,3 +203,31 @@ def test_says_what_is_wrong(pair):
         FlowAligner(ConstantFlow(), reference='output')(*pair)
     with pytest.raises(ValueError, match=r'target: expected the shape \(2 3 _ _\)'):
         FlowAligner(ConstantFlow(), reference='raw')(pair[0], pair[1][:1], pair[2])
+
+
+@pytest.mark.parametrize(('precision', 'dtype'), [('float32', torch.float32), ('bfloat16', torch.bfloat16)])
+@pytest.mark.parametrize('amp', [False, True])
+def test_flow_is_estimated_in_the_precision_asked_for_and_given_in_full(precision, dtype, amp):
+    seen = []
+
+    class Estimator(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Conv2d(3, 2, 1)
+
+        def forward(self, first, second):
+            flow = self.layer(first)
+            seen.append(flow.dtype)
+            return flow
+
+    aligner = FlowAligner(Estimator(), reference='raw', flow_precision=precision)
+    images = torch.rand(2, 1, 3, 16, 16)
+    with torch.autocast('cpu', torch.bfloat16, enabled=amp):
+        aligned = aligner(*images, torch.zeros(1, 2, 16, 16))
+    assert seen == [dtype]
+    assert aligned.flow.dtype == aligned.target.dtype == torch.float32
+
+
+def test_other_precisions_are_refused():
+    with pytest.raises(ValueError, match="flow_precision: expected 'float32' or 'bfloat16', found 'float16'"):
+        FlowAligner(torch.nn.Identity(), reference='raw', flow_precision='float16')

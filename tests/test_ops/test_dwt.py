@@ -48,3 +48,13 @@ def test_says_what_is_wrong():
         haar_iwt(torch.zeros(1, 6, 2, 2))
     with pytest.raises(ValueError, match='interleaved, band-major'):
         haar_dwt(torch.zeros(1, 1, 2, 2), 'planar')
+
+
+@pytest.mark.parametrize('order', ['interleaved', 'band-major'])
+def test_channels_last_in_memory_stay_so_and_change_nothing(order):
+    image = torch.rand(2, 8, 6, 10)
+    last = image.contiguous(memory_format=torch.channels_last)
+    for transform in (haar_dwt, haar_iwt):
+        found = transform(last, order)
+        assert torch.equal(found, transform(image, order))
+        assert found.is_contiguous(memory_format=torch.channels_last)

@@ -248,6 +248,30 @@ def test_two_processes_train_and_test(trained, tmp_path, run_tool, demo_options)
     assert two['flow/epe_mean'] == pytest.approx(one['flow/epe_mean'], abs=1e-4)
 
 
+def test_two_processes_train_as_one_with_the_doubled_batch(tmp_path, run_tool, demo_options):
+    """Crops and flips are drawn per process, and so are left out; all else must not know how many there are."""
+    options = [*demo_options, 'train_cfg.max_epochs=1', 'optim_wrapper.optimizer.type=SGD']
+    options += ['optim_wrapper.optimizer.lr=0.1', 'param_scheduler.eta_max=0.2']
+    options += ['optim_wrapper.clip_grad=None']  # it would hide gradients that are too large by a factor
+    options += ['model.data_preprocessor.crop_size=None', 'model.data_preprocessor.augment=None']
+    port = {'PORT': str(28000 + os.getpid() % 900)}
+    weights, losses = {}, {}
+    for name, command, size in (
+        ('two', ['tools/dist_train.sh', DEMO, '2'], 2), ('one', ['tools/train.py', DEMO], 4)
+    ):  # fmt: skip
+        batch = f'train_dataloader.batch_size={size}'
+        work_dir = ['--work-dir', tmp_path / name, '--no-validate', '--cfg-options']
+        run_tool(*command, *work_dir, *options, batch, env=port)
+        checkpoint = load(tmp_path / name / 'epoch_1.pth')
+        assert checkpoint['meta']['iter'] == 2
+        weights[name] = checkpoint['state_dict']
+        losses[name] = checkpoint['message_hub']['log_scalars']['train/loss']['history']
+    torch.testing.assert_close(losses['two'], losses['one'], rtol=1e-5, atol=0)
+    assert weights['one'].keys() == weights['two'].keys()
+    for name, value in weights['one'].items():
+        torch.testing.assert_close(weights['two'][name], value, rtol=1e-4, atol=1e-5, msg=name)
+
+
 def test_zrr_config_trains_twenty_iterations_by_its_data_root_alone(tmp_path, run_tool):
     """The ZRR recipe as it stands, from a simulated folder in ZRR's layout: 448x448, batch and network included."""
     from rawtoolbox.raw.cameras import SimulationConfig
