@@ -188,7 +188,7 @@ def leaky(x: Tensor) -> Tensor:
 
 def predict(layer: nn.Module, x: Tensor) -> Tensor:
     """A layer that gives flow, under autocast too in full precision: in bfloat16, 8 pixels are known to 1/32."""
-    if not torch.is_autocast_enabled(x.device.type):
+    if x.is_meta or not torch.is_autocast_enabled(x.device.type):
         return layer(x)
     with torch.autocast(x.device.type, enabled=False):
         return layer(x.float())

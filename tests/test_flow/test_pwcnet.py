@@ -5,6 +5,7 @@ import torch
 from golden_tools import assert_close, assert_close32, expected32, expected64, fill, inputs, load, middles
 from safetensors.torch import save_file
 
+from rawtoolbox.apis.complexity import count_macs
 from rawtoolbox.engine.convert import pwcnet_key
 from rawtoolbox.flow.pwcnet import PWCNet
 
@@ -87,3 +88,9 @@ def test_says_what_is_wrong():
         network = PWCNet(None)
     with pytest.raises(ValueError, match=r'second: expected the shape \(1 3 8 8\), found \(1 3 8 9\)'):
         network(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 9))
+
+
+def test_cost_can_be_counted_without_running_it():
+    """36.8 GMACs at 448x448 are known of the official network; the cost volume's products are counted besides."""
+    images = torch.empty(2, 1, 3, 448, 448, device='meta')
+    assert count_macs(PWCNet(weights=None), *images) / 1e9 == pytest.approx(36.8, rel=0.03)

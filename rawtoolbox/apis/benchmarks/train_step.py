@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from rawtoolbox.apis.benchmarks.loader import BLACK, WHITE, demosaic, pack, to_chw
 from rawtoolbox.apis.benchmarks.machine import PRODUCT_OPERATIONS, machine, matrix_product, peak_memory
@@ -250,11 +249,6 @@ def count_operations(step: TrainingStep, size: int) -> float:
     place = torch.rand(1, 2, size, size, device=device)
     macs = 3 * count_macs(step.model.backbone, raw, coord)
     macs += 3 * count_macs(aligner.colour_mapper, image, image, place)
-    images = torch.zeros(
-        2, 1, 3, size, size, device=step.device
-    )  # PWC-Net asks for the device: not the meta one
-    with FlopCounterMode(display=False) as counter:
-        aligner.flow_estimator(*images)
-    return counter.get_total_flops() + 2 * (
-        macs + 3 * count_macs(step.model.losses['perceptual'].features.network, half)
-    )
+    macs += count_macs(aligner.flow_estimator.estimator, image, image)
+    macs += 2 * 3 * count_macs(step.model.losses['perceptual'].features.network, half)
+    return 2 * macs
