@@ -1,22 +1,18 @@
-"""Timing that two people can repeat: candidates in turn in one process, medians, and what the machine can do."""
+"""Timing that two people can repeat: candidates in turn in one process, medians, spreads and ratios."""
 
 from __future__ import annotations
 
-import datetime
-import platform
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
-PRODUCT_SIZE = 2048
-PRODUCT_OPERATIONS = 2 * PRODUCT_SIZE**3
+TIMING_COLUMNS = ('form', 'median, ms', 'spread', 'times the first')
 
 
 @dataclass(frozen=True)
@@ -39,10 +35,6 @@ class Timing:
     spread: float
     speedup: float
     ceiling: float | None = None
-
-    def __str__(self) -> str:
-        share = '' if self.ceiling is None else f'{self.ceiling:9.0%} of the ceiling'
-        return f'{self.name:24}{1e3 * self.median:10.1f} ms  +-{self.spread:4.0%}{self.speedup:8.2f} x{share}'
 
 
 def time_in_turn(
@@ -97,10 +89,9 @@ def summarise(
     return timings
 
 
-def matrix_product(dtype: torch.dtype, device: torch.device | str = 'cpu') -> Callable[[], Tensor]:
-    """A large square matrix product of ``PRODUCT_OPERATIONS``: convolutions can at best be as fast."""
-    first, second = (torch.rand(PRODUCT_SIZE, PRODUCT_SIZE, device=device).to(dtype) for _ in range(2))
-    return lambda: first @ second
+def timing_row(timing: Timing) -> list[str | float]:
+    """A timing under ``TIMING_COLUMNS``."""
+    return [timing.name, 1e3 * timing.median, f'±{timing.spread:.0%}', timing.speedup]
 
 
 def convolutions_alone(network: nn.Module, *inputs: Tensor) -> Callable[[], None]:
@@ -135,36 +126,6 @@ def convolutions_alone(network: nn.Module, *inputs: Tensor) -> Callable[[], None
     return run
 
 
-def machine(device: torch.device | str = 'cpu') -> dict[str, Any]:
-    """What a timing was taken on: processor, threads, versions, date."""
-    device = torch.device(device)
-    name = torch.cuda.get_device_name(device) if device.type == 'cuda' else _processor()
-    return {
-        'device': name,
-        'threads': torch.get_num_threads(),
-        'torch': torch.__version__,
-        'python': platform.python_version(),
-        'date': datetime.datetime.now(datetime.UTC).date().isoformat(),
-    }
-
-
-def report(title: str, timings: list[Timing], device: torch.device | str, **further: Any) -> dict[str, Any]:
-    """Prints a table, and returns it as plain values for a JSON file."""
-    where = machine(device)
-    print(f'{title}\n{where["device"]}, {where["threads"]} threads, torch {where["torch"]}, {where["date"]}')
-    for timing in timings:
-        print(timing)
-    return {'title': title, 'machine': where, 'timings': [asdict(timing) for timing in timings], **further}
-
-
 def _wait(device: torch.device | str) -> None:
     if torch.device(device).type == 'cuda':
         torch.cuda.synchronize(device)
-
-
-def _processor() -> str:
-    """The processor's name, as Linux tells it."""
-    information = Path('/proc/cpuinfo')
-    lines = information.read_text().splitlines() if information.is_file() else []
-    found = [line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')]
-    return found[0] if found else platform.processor() or platform.machine()

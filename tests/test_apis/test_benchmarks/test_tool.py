@@ -1,0 +1,35 @@
+"""The tool on networks and images as small as they go; what it writes, it reads."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from rawtoolbox.apis.benchmarks.report import read_report
+
+ROOT = Path(__file__).parents[3]
+
+
+def run(monkeypatch, *arguments):
+    tool = runpy.run_path(str(ROOT / 'tools' / 'benchmark.py'))
+    monkeypatch.setattr('sys.argv', ['benchmark.py', *map(str, arguments)])
+    tool['main']()
+
+
+@pytest.mark.parametrize(
+    ('command', 'options', 'names'),
+    [
+        ('inference', ['--no-onnx', '--dtypes', 'float32'], ['plain float32', 'optimised float32']),
+        ('flow', [], ['convolutions alone', 'PWC-Net']),
+    ],
+)
+def test_tool_writes_its_numbers(command, options, names, tmp_path, monkeypatch, capsys):
+    out = tmp_path / 'numbers.json'
+    run(monkeypatch, command, '--size', 64, '--repeats', 1, '--json', out, *options)
+    report = read_report(out)
+    assert report.command == command and [row[0] for row in report.rows] == names
+    assert report.rows[1][1] > 0
+    assert report.title in capsys.readouterr().out
+    page = tmp_path / 'page.md'
+    run(monkeypatch, 'report', out, '-o', page)
+    assert f'## {report.title}' in page.read_text() and f'| {names[1]} |' in page.read_text()
