@@ -117,9 +117,9 @@ def convert(network: nn.Module, given: list[Tensor]) -> Any:
     ov = import_openvino()
     failures = [getattr(ov.frontend, f'{kind}Failure') for kind in FAILURES]
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
             warnings.simplefilter('ignore')  # torch's own, about its internals
-            example = tuple(value.detach().float().cpu() for value in given)
+            example = tuple(torch.zeros(value.shape) for value in given)
             return ov.convert_model(torch.export.export(freeze(network), example, strict=False))
     except (RuntimeError, *failures) as error:  # torch's own are runtime errors
         reason = str(error).strip().splitlines()[-1]
@@ -144,10 +144,10 @@ def read_exported(path: str | Path) -> tuple[Any, dict[str, Any]]:
     found = model.get_rt_info()
     if METADATA in found:
         return model, json.loads(found[METADATA].astype(str))
-    if 'framework' not in found or not model.has_rt_info(['framework', 'raw_input']):
+    carried = found['framework'] if 'framework' in found else {}  # noqa: SIM401  ONNX's; it has no get()
+    if 'raw_input' not in carried:
         raise ValueError(f'{path} does not say what it takes: export it by tools/export.py.')
-    names = found['framework'].value  # what an ONNX file carries
-    return model, {name: json.loads(model.get_rt_info(['framework', name]).astype(str)) for name in names}
+    return model, {name: json.loads(value.astype(str)) for name, value in carried.items()}
 
 
 def write_model(model: Any, path: str | Path, metadata: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from types import ModuleType
 
 COMMANDS = {
     'inference': 'inference',
+    'fullres': 'fullres',
     'flow': 'flow',
 }  # the tool's subcommand: the module that measures it
 
