@@ -106,12 +106,11 @@ def measure_forms(args: argparse.Namespace) -> Report:
             *timing_row(timing),
             f'{timing.ceiling:.0%}',
             None if peaks[timing.name] is None else peaks[timing.name] >> 20,
-            *(quality[timing.name][key] for key in ('plain', 'target')),
+            quality[timing.name]['plain'],
+            f'{quality[timing.name]["target"]:.3f}' if args.checkpoint else None,
         ]
         for timing in timings
     ]
-    if not args.checkpoint:
-        rows = [[*row[:-1], None] for row in rows]
     title = f'{trained.name}, {args.size}x{args.size} pixels, {operations / 1e9:.1f} GFLOP'
     return Report(
         'inference',
