@@ -122,7 +122,7 @@ def test_wrong_files_and_patches_are_named(quantised, tmp_path, checkpoint, mosa
     with pytest.raises(FileNotFoundError, match='export a checkpoint by tools/export.py'):
         OpenVinoNetwork(tmp_path / 'none.xml')
     text = quantised.read_text()
-    (tmp_path / 'other.xml').write_text(text.replace('<rawtoolbox ', '<other '))
+    (tmp_path / 'other.xml').write_text(text.replace('<rawtoolbox ', '<other ').replace('raw_input', 'input'))
     (tmp_path / 'other.bin').write_bytes(quantised.with_suffix('.bin').read_bytes())
     with pytest.raises(ValueError, match='does not say what it takes'):
         OpenVinoNetwork(tmp_path / 'other.xml')
