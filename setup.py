@@ -36,5 +36,7 @@ setup(
     ],
     extras_require={
         'export': ['onnx>=1.18', 'onnxscript>=0.5', 'onnxruntime>=1.22'],
+        'openvino': ['openvino>=2025.2'],
+        'int8': ['openvino>=2025.2', 'nncf>=2.17', 'onnx>=1.18', 'onnxscript>=0.5', 'onnxruntime>=1.22'],
     },
 )

@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from rawtoolbox.apis.backends import BACKENDS, DTYPES, open_backend
 from rawtoolbox.apis.develop_files import develop_files, find_files, output_paths
-from rawtoolbox.apis.export import open_exported
-from rawtoolbox.apis.inferencer import DTYPES, Inferencer
+from rawtoolbox.apis.inferencer import Inferencer
 from rawtoolbox.engine.cli import run_cli
 
 
@@ -40,14 +40,20 @@ def parse_args() -> argparse.Namespace:
 
     add = parser.add_argument_group('how it is computed').add_argument
     add('--device', help='such as cuda:1 or cpu (default: CUDA where there is one)')
-    add('--dtype', choices=list(DTYPES), default='float32')
     add(
         '--backend',
-        choices=['torch', 'onnxruntime'],
-        default='torch',
-        help='onnxruntime runs what tools/export.py wrote (float32)',
+        choices=[*BACKENDS, 'onnxruntime'],
+        default='auto',
+        help='auto (default): the fastest installed one that keeps the image, tried on the first tile; torch: '
+        'optimised; openvino: a CPU engine (pip install "rawtoolbox[openvino]"); plain: as it was trained; '
+        'onnxruntime: what tools/export.py wrote (float32)',
     )
-    add('--onnx', help="with --backend onnxruntime, its file (default: the checkpoint's name with .onnx)")
+    add(
+        '--dtype',
+        choices=[*DTYPES, 'int8'],
+        help='of most convolutions (default: float32, or what auto finds); int8: what tools/export.py --int8 wrote',
+    )
+    add('--exported', help="file of tools/export.py (default: the checkpoint's name with .onnx or .int8.xml)")
     add('--tile', type=int, help='side of a tile in pixels; 0 for none (default: what fits into memory)')
     add(
         '--statistics',
@@ -88,16 +94,14 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    backend = None
-    if args.backend == 'onnxruntime':
-        backend = open_exported(args.onnx or Path(args.checkpoint).with_suffix('.onnx'), args.checkpoint)
+    backend = open_backend(args.backend, args.checkpoint, args.dtype, args.exported)
     targets = output_paths(find_files(args.inputs, args.cfa is not None), args.out, f'.{args.format}')
     inferencer = Inferencer(
         args.checkpoint,
         args.config,
         backend=backend,
         device=args.device,
-        dtype=args.dtype,
+        dtype=args.dtype if isinstance(backend, str) else None,
         tile=args.tile,
         statistics=args.statistics,
         passes=args.passes,
@@ -125,7 +129,7 @@ def main() -> int:
         as_shot_gains=args.gains,
         xyz_to_camera=np.reshape(args.camera_matrix, (3, 3)) if args.camera_matrix else None,
     )
-    print(report)
+    print(f'{report}\nNetwork: {inferencer.describe()}')
     return 1 if report.failed else 0
 
 

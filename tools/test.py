@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from mmengine.config import DictAction
 from mmengine.dist import is_main_process
 
+from rawtoolbox.apis.backends import BACKENDS
 from rawtoolbox.engine import launch
 from rawtoolbox.engine.cli import run_cli
 from rawtoolbox.engine.config import load_config
@@ -41,6 +42,12 @@ def parse_args() -> argparse.Namespace:
         '--aligner-checkpoint', help='training checkpoint whose aligner serves "Align GT with raw"'
     )
     parser.add_argument('--tta', action='store_true', help='predict by the x8 self-ensemble')
+    parser.add_argument(
+        '--backend',
+        choices=BACKENDS,
+        help='how the network is run (default: auto, the fastest installed one that keeps the image, tried on the '
+        'first; with --amp plain, which is the network as it was trained)',
+    )
     parser.add_argument('--amp', action='store_true', help='compute in bfloat16, on GPUs and CPUs')
     parser.add_argument(
         '--cfg-options',
@@ -66,6 +73,7 @@ def main() -> None:
         config.model.tta = True
     if args.amp:
         launch.set_autocast(config)
+    launch.set_backend(config, args.backend or ('plain' if args.amp else 'auto'))
     if args.show_dir:
         config.default_hooks.visualization.update(enable=True, interval=args.interval, out_dir=args.show_dir)
     if args.out and args.out_item == 'pred':

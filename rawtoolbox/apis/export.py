@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ TOLERANCE = 1e-4
 INSTALL = 'pip install "rawtoolbox[export]"'
 
 Coord = Literal['input', 'patch']
+Exported = TypeVar('Exported')  # a network with `metadata`
 
 
 def export_onnx(
@@ -144,20 +145,18 @@ class OnnxNetwork:
         return torch.from_numpy(self.session.run(None, feed)[0])
 
 
-def open_exported(path: str | Path, checkpoint: str | Path) -> OnnxNetwork:
-    """Opens what was exported from a checkpoint.
+def check_origin(network: Exported, checkpoint: str | Path) -> Exported:
+    """Gives an exported network back if it was exported from this checkpoint.
 
     Raises:
-        FileNotFoundError, ValueError, ImportError: As of :class:`OnnxNetwork`.
-        ValueError: It was exported from another checkpoint.
+        ValueError: It was exported from another one.
     """
-    network = OnnxNetwork(path)
     found, wanted = network.metadata.get('checkpoint'), checkpoint_id(checkpoint)
     if (
         found is None or found.split()[-1] != wanted.split()[-1]
     ):  # the file may have been renamed, its hash stays
         raise ValueError(
-            f'{path} was exported from {found}, not from {wanted}: export it anew by tools/export.py.'
+            f'The exported file is of {found}, not of {wanted}: export it anew by tools/export.py.'
         )
     return network
 

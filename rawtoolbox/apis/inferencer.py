@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rawtoolbox.apis.backends import DTYPES, Backend, FastestNetwork, make_network
 from rawtoolbox.apis.local_statistics import frame_version, has_global_layers, held_version, local_version
 from rawtoolbox.apis.network_input import adapted_mosaic, frame_coord, network_input
-from rawtoolbox.apis.optimize import optimize_for_inference
 from rawtoolbox.apis.pools import FrameStatistics, cell_size
 from rawtoolbox.apis.receptive_field import receptive_field
 from rawtoolbox.apis.tile_memory import bytes_per_sample, choose_tile, memory_for_tiles
@@ -28,7 +28,6 @@ from rawtoolbox.raw.white_balance import settle_white_balance
 
 Statistics = Literal['local', 'frame', 'tile']
 
-DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 BLEND = 32  # samples over which one tile passes into the next
 MARGIN = (
     16  # sensor pixels; on simulated frames 8 still differ from 128 by 0.01 dB in the outermost 32, 16 do not
@@ -73,10 +72,11 @@ class Inferencer:
     Args:
         trained: A checkpoint, or a network with the conditions of its training.
         config: Config file, for a checkpoint that does not carry its own.
-        backend: Computes ``(raw, coord) -> rgb`` in place of the network, such as an exported one; whatever it has
-            of global layers stays as it is.
+        backend: How the network is run, see `make_network`; or what computes ``(raw, coord) -> rgb`` in its place,
+            such as an exported network: whatever that has of global layers stays as it is.
         device: Of the network; None for CUDA where there is one.
-        dtype: Of most convolutions, see `optimize_for_inference`; a backend has its own.
+        dtype: Of most convolutions, see `optimize_for_inference`; an exported network has its own. None leaves it
+            to the backend ``'auto'``; for the others it is float32.
         tile: Side of a tile in sensor pixels; None for what fits into memory; 0 for no tiles.
         statistics: Of layers that look at their whole input: ``'local'``: over a window of the training patch's
             size (the default where there are such layers); ``'frame'``: over the whole frame, in ``passes``;
@@ -99,9 +99,9 @@ class Inferencer:
         trained: TrainedNetwork | str | Path,
         config: str | Path | None = None,
         *,
-        backend: Network | None = None,
+        backend: Network | Backend = 'torch',
         device: torch.device | str | None = None,
-        dtype: str = 'float32',
+        dtype: str | None = 'float32',
         tile: int | None = None,
         statistics: Statistics | None = None,
         passes: int = 2,
@@ -111,7 +111,7 @@ class Inferencer:
         verify: bool = False,
         progress: bool = False,
     ) -> None:
-        if dtype not in DTYPES:
+        if dtype is not None and dtype not in DTYPES:
             raise ValueError(f'dtype: expected one of {", ".join(DTYPES)}, found {dtype!r}.')
         if statistics not in ('local', 'frame', 'tile', None):
             raise ValueError(f"statistics: expected 'local', 'frame' or 'tile', found {statistics!r}.")
@@ -121,15 +121,17 @@ class Inferencer:
             raise ValueError(f'margin: expected an even number of pixels, found {margin}.')
         self.trained = trained if isinstance(trained, TrainedNetwork) else load_trained(trained, config)
         self.device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
-        self.dtype = DTYPES[dtype]
+        self.dtype = DTYPES.get(dtype)
+        exported = None if isinstance(backend, str) else backend
+        self.backend = 'exported' if exported else backend
         self.tile, self.passes, self.tta, self.adapt = tile, passes, tta, adapt
         self.margin, self.verify, self.progress = margin, verify, progress
         module = self.trained.network if isinstance(self.trained.network, nn.Module) else None
         found = module is not None and has_global_layers(module)
-        self.statistics = 'tile' if backend is not None or not found else (statistics or 'local')
+        self.statistics = 'tile' if exported is not None or not found else (statistics or 'local')
         if module:
             module.to(self.device)
-        self.plain = backend or (self._optimised(module) if module else self.trained.network)
+        self.plain = exported or (self._optimised(module) if module else self.trained.network)
         self.network = self._converted(module) if self.statistics != 'tile' else self.plain
         self.frame_statistics = FrameStatistics(self.network) if self.statistics == 'frame' else None
         self._halo: int | None = None
@@ -188,7 +190,7 @@ class Inferencer:
         longest, step = max(height, width), self.alignment
         tile = longest if self.tile == 0 else self.tile and self.tile // self._pixels
         if tile is None:
-            memory = memory_for_tiles(self.device) / (1 if self.dtype == torch.float32 else HALF_SIZE)
+            memory = memory_for_tiles(self.device) / (1 if self.dtype in (torch.float32, None) else HALF_SIZE)
             tile = choose_tile(self._bytes_per_sample(), memory, 0, step)
         if tile >= longest:
             return plan_tiles(height, width, longest, 0, 0, step)
@@ -222,11 +224,22 @@ class Inferencer:
     def _converted(self, module: nn.Module) -> nn.Module:
         if self.statistics == 'local':
             return self._optimised(local_version(module, self._patch, self.trained.raw_input.channels))
-        return self._optimised(frame_version(module))
+        # statistics are gathered in torch's modules
+        dtype = self.dtype if self.backend != 'plain' else None
+        return make_network(frame_version(module), 'torch', self.device, dtype)
 
     def _optimised(self, module: nn.Module) -> nn.Module:
-        """Not compiled, which takes longer than a few photographs do."""
-        return optimize_for_inference(module, self.device, self.dtype, graphs=False)
+        """Not compiled for a GPU, which takes longer than a few photographs do."""
+        return make_network(module, self.backend, self.device, self.dtype)
+
+    def describe(self) -> str:
+        """How the network is run, for the log; what ``'auto'`` has chosen is known after the first frame."""
+        network = (
+            self.network if isinstance(self.network, FastestNetwork) and self.network.choice else self.plain
+        )
+        if isinstance(network, FastestNetwork):
+            return f'auto: {network.choice or "nothing was run"}'
+        return f'{self.backend} in {str(self.dtype or torch.float32).removeprefix("torch.")}'
 
     def _run(self, raw: Tensor, coord: Tensor, margin: int, whole: bool = False) -> Tensor:
         """(3, H, W) of a frame without its margin, by tiles or as one piece, with or without the self-ensemble."""

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rawtoolbox.apis.fold import FoldedLiteISPNet, FoldedMWISPNet, fold_network
-from rawtoolbox.layers.rcab import RCAB, ChannelAttention
+from rawtoolbox.apis.fuse import fuse_attention, fuse_relu
 
-STAGES = ('down1', 'down2', 'down3', 'middle', 'up3', 'up2', 'up1')
+STAGES = ('join', 'down1', 'down2', 'down3', 'middle', 'up3', 'up2', 'up1')
 IMAGE_CHANNELS = 12  # a convolution of no more outputs makes an image, perhaps before a pixel shuffle
 GPU_MULTIPLE = 8  # channels that tensor cores take at a time
 WORTH_IT = 1.1  # by what bfloat16 must be faster to be taken
@@ -28,9 +28,9 @@ def optimize_for_inference(
     """Makes a faster copy of a backbone that gives the same image.
 
     Wavelets and tail are folded into convolutions (:func:`~rawtoolbox.apis.fold.fold_network`), images lie channels
-    last, channel attention is one pass less, and the coordinates' share of the first convolution is kept as long as
-    the coordinates stay the same. In half precision, what sees the raw or makes the image stays in float32: the
-    rounding of an image to bfloat16 alone would cost more than all else.
+    last, ReLUs are part of the convolutions before them, channel attention is one pass less, and the coordinates'
+    share of the first convolution is kept as long as the coordinates stay the same. In half precision, what sees the
+    raw or makes the image stays in float32: the rounding of an image to bfloat16 alone would cost more than all else.
 
     Args:
         backbone: The network, which is left alone.
@@ -52,6 +52,7 @@ def optimize_for_inference(
         raise ValueError(f'dtype: expected float32, bfloat16, float16 or None, found {dtype}.')
     network = fuse_attention(fold_network(backbone).float().to(device))
     if device.type == 'cpu':
+        fuse_relu(network)
         limit_threads()
         keep_place(network)
     else:
@@ -62,32 +63,6 @@ def optimize_for_inference(
     if graphs and device.type == 'cuda':
         return torch.compile(network, mode='reduce-overhead', dynamic=False)
     return network
-
-
-def fuse_attention(network: nn.Module) -> nn.Module:
-    """Replaces the residual channel-attention blocks of a network, in place, by :class:`FusedRCAB`."""
-    for module in list(network.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, RCAB) and type(child.attention) is ChannelAttention:  # not a tiled variant
-                setattr(module, name, FusedRCAB(child))
-    return network
-
-
-class FusedRCAB(nn.Module):
-    """A residual channel-attention block whose product and sum are one pass over the features.
-
-    Args:
-        block: The block, whose parts are taken over.
-    """
-
-    def __init__(self, block: RCAB) -> None:
-        super().__init__()
-        self.body, self.squeeze, self.excite = block.body, block.attention.squeeze, block.attention.excite
-
-    def forward(self, x: Tensor) -> Tensor:
-        change = self.body(x)
-        average = change.mean((2, 3), keepdim=True)
-        return torch.addcmul(x, change, self.excite(F.relu(self.squeeze(average))).sigmoid())
 
 
 def keep_place(network: nn.Module) -> None:

@@ -142,5 +142,12 @@ def add_prediction_writer(config: Config, folder: str) -> None:
     ]
 
 
+def set_backend(config: Config, backend: str) -> None:
+    """Has the tested network run by a backend of `apis.backends` (``--backend``)."""
+    if backend != 'plain':
+        hook = {'type': 'BackendHook', 'backend': backend}
+        config.custom_hooks = [*(config.get('custom_hooks') or []), hook]
+
+
 def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from rawtoolbox.apis.export import TOLERANCE, OnnxNetwork, PatchCoord, export_onnx, open_exported
+from rawtoolbox.apis.export import TOLERANCE, OnnxNetwork, PatchCoord, check_origin, export_onnx
 from rawtoolbox.apis.inferencer import Inferencer
 from rawtoolbox.apis.local_statistics import local_version
 from rawtoolbox.apis.trained import load_trained
@@ -79,11 +79,11 @@ def test_file_carries_its_config(exported):
 
 
 def test_file_belongs_to_its_checkpoint(checkpoint, exported, tmp_path):
-    assert open_exported(exported, checkpoint).metadata['config'] == CONFIG
+    assert check_origin(OnnxNetwork(exported), checkpoint).metadata['config'] == CONFIG
     other = tmp_path / 'other.safetensors'
     other.write_bytes(b'other')
-    with pytest.raises(ValueError, match=r'was exported from lite.safetensors sha256:\w+, not from other'):
-        open_exported(exported, other)
+    with pytest.raises(ValueError, match=r'is of lite.safetensors sha256:\w+, not of other'):
+        check_origin(OnnxNetwork(exported), other)
 
 
 def test_develops_a_frame_as_torch_does(checkpoint, exported):

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from rawtoolbox.apis.fold import fold_network
+from rawtoolbox.apis.fuse import ConvReLU, FusedRCAB, channel_means, fuse_relu
 from rawtoolbox.apis.local_statistics import local_version
 from rawtoolbox.apis.optimize import (
-    FusedRCAB,
     Kept,
     faster_dtype,
     limit_threads,
@@ -102,6 +102,26 @@ def test_the_network_is_left_alone(lite, pairs):
     optimize_for_inference(lite, 'cpu', torch.bfloat16)
     assert all(torch.equal(value, before[name]) for name, value in lite.state_dict().items())
     assert all(parameter.requires_grad for parameter in lite.parameters())
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16], ids=str)
+def test_means_are_means(dtype):
+    x = torch.rand(2, 6, 40, 50).to(dtype).contiguous(memory_format=torch.channels_last)
+    found = channel_means(x)
+    assert found.shape == (2, 6, 1, 1) and found.dtype == dtype
+    torch.testing.assert_close(found, x.double().mean((2, 3), keepdim=True).to(dtype), rtol=0.01, atol=0)
+
+
+def test_relus_join_their_convolutions():
+    torch.manual_seed(0)
+    convs = [torch.nn.Conv2d(3, 5, 3, padding=1), torch.nn.Conv2d(5, 5, 3, stride=2, padding_mode='reflect')]
+    plain = torch.nn.Sequential(convs[0], torch.nn.ReLU(), convs[1], torch.nn.ReLU(), torch.nn.ReLU())
+    x = torch.randn(2, 3, 8, 12)
+    with torch.no_grad():
+        expected = plain(x)
+        found = fuse_relu(plain)
+        torch.testing.assert_close(found(x), expected, rtol=0, atol=1e-6)
+    assert [isinstance(module, ConvReLU) for module in found] == [True, False, False, False, False]
 
 
 def test_padded_channels_change_nothing():

@@ -16,6 +16,7 @@ from types import ModuleType
 
 COMMANDS = {
     'inference': 'inference',
+    'fullres': 'fullres',
     'flow': 'flow',
     'train-step': 'train_step',
     'loader': 'loader',

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rawtoolbox.apis.benchmarks import fullres
 from rawtoolbox.apis.benchmarks.report import read_report
 
 ROOT = Path(__file__).parents[3]
@@ -19,19 +20,34 @@ def run(monkeypatch, *arguments):
 @pytest.mark.parametrize(
     ('command', 'options', 'names'),
     [
-        ('inference', ['--no-onnx', '--dtypes', 'float32'], ['plain float32', 'optimised float32']),
-        ('flow', [], ['convolutions alone', 'PWC-Net']),
+        (
+            'inference',
+            ['--size', 64, '--scenes', 1, '--forms', 'torch float32'],
+            ['plain float32', 'torch float32'],
+        ),
+        (
+            'fullres',
+            ['--height', 96, '--width', 128, '--forms', 'plain float32', 'torch float32'],
+            ['plain float32', 'torch float32'],
+        ),
+        ('flow', ['--size', 64], ['convolutions alone', 'PWC-Net']),
         (
             'train-step',
-            ['--width', 8, '--forms', 0, 3],
+            ['--size', 64, '--width', 8, '--forms', 0, 3],
             ['plain float32', 'bfloat16, channels last, fused Adam'],
         ),
-        ('loader', ['--pairs', 2], ['reference', 'files', 'packed file', 'device part, on this core']),
+        (
+            'loader',
+            ['--size', 64, '--pairs', 2],
+            ['reference', 'files', 'packed file', 'device part, on this core'],
+        ),
     ],
 )
 def test_tool_writes_its_numbers(command, options, names, tmp_path, monkeypatch, capsys):
+    # a process of its own would take longer to start than all the rest
+    monkeypatch.setattr(fullres, 'in_process', lambda function, *args: function(*args))
     out = tmp_path / 'numbers.json'
-    run(monkeypatch, command, '--size', 64, '--repeats', 1, '--json', out, *options)
+    run(monkeypatch, command, '--repeats', 1, '--json', out, *options)
     report = read_report(out)
     assert report.command == command and [row[0] for row in report.rows] == names
     assert report.rows[1][1] > 0
