@@ -143,8 +143,8 @@ def add_prediction_writer(config: Config, folder: str) -> None:
 
 
 def set_backend(config: Config, backend: str) -> None:
-    """Has the tested network run by a backend of `apis.backends` (``--backend``)."""
-    if backend != 'plain':
+    """Has the tested backbone run by a backend of `apis.backends` (``--backend``); a flow estimator has none."""
+    if backend != 'plain' and 'backbone' in config.model:
         hook = {'type': 'BackendHook', 'backend': backend}
         config.custom_hooks = [*(config.get('custom_hooks') or []), hook]
 

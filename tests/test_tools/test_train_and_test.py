@@ -141,7 +141,7 @@ def test_published_backbone_is_tested_alone_and_with_an_aligner(trained, tmp_pat
         out = tmp_path / f'{name}.json'
         run_tool(
             *('tools/test.py', DEMO, *arguments, '--work-dir', tmp_path / name, '--out', out),
-            *('--cfg-options', *demo_options, 'test_evaluator.metrics=[psnr]'),
+            *('--backend', 'plain', '--cfg-options', *demo_options, 'test_evaluator.metrics=[psnr]'),
         )
         scores[name] = json.loads(out.read_text())
     assert scores['alone']['original/psnr'] == pytest.approx(scores['whole']['original/psnr'], abs=1e-6)
