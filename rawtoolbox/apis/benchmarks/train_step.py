@@ -250,5 +250,5 @@ def count_operations(step: TrainingStep, size: int) -> float:
     macs = 3 * count_macs(step.model.backbone, raw, coord)
     macs += 3 * count_macs(aligner.colour_mapper, image, image, place)
     macs += count_macs(aligner.flow_estimator.estimator, image, image)
-    macs += 2 * 3 * count_macs(step.model.losses['perceptual'].features.network, half)
+    macs += 3 * count_macs(step.model.losses['perceptual'].features.network, half)
     return 2 * macs

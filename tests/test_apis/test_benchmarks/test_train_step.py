@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rawtoolbox.apis.benchmarks.train_step import FORMS, TrainingStep, draw_batch
+from rawtoolbox.apis.benchmarks.train_step import FORMS, TrainingStep, count_operations, draw_batch
 
 
 @pytest.fixture(scope='module')
@@ -43,3 +43,9 @@ def test_checkpointing_keeps_less(batch):
         TrainingStep(batch, 'cpu', width=16, on_device=True, checkpointing=on).kept_bytes() for on in (0, 1)
     ]
     assert kept[1] < 0.85 * kept[0]
+
+
+def test_operations_are_those_of_the_roofline():
+    """3 x 146.4 (LiteISPNet) + 3 x 8.2 (GCM) + 73.6 (PWC-Net) + 3 x 39 (VGG-19, half size) = 655 GFLOP a sample."""
+    training = TrainingStep(draw_batch(1, 64, 'cpu'), 'cpu', width=64, on_device=True)
+    assert count_operations(training, 448) / 1e9 == pytest.approx(655, rel=0.02)
