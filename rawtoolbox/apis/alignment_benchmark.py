@@ -26,7 +26,6 @@ ESTIMATORS: dict[str, Callable[[], nn.Module]] = {
     'dis-fast': lambda: DISFlow('fast'),
     'dis-luma': lambda: DISFlow(window=None),
     'pwcnet': PWCNet,
-    'pwcnet-simulated': lambda: PWCNet('simulated'),
     'raft-small': RAFT,
     'raft-large': lambda: RAFT('large'),
 }

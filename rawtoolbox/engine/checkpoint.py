@@ -260,6 +260,9 @@ def load_aligner(path: str | Path) -> torch.nn.Module:
     config = checkpoint.get('meta', {}).get('model', {}).get('aligner')
     if not config:
         raise ValueError(f'{path} holds no aligner: name a checkpoint (.pth) of a run that trained with one.')
+    mapper = config.get('colour_mapper')
+    if mapper and mapper.get('weights'):  # those it started from; the checkpoint has what they became
+        config = {**config, 'colour_mapper': {**mapper, 'weights': None}}
     aligner = ALIGNERS.build(config)
     weights = {n[len(ALIGNER) :]: t for n, t in checkpoint['state_dict'].items() if n.startswith(ALIGNER)}
     check_fits(weights, aligner, '', f'The weights of the aligner in {path}')

@@ -22,7 +22,6 @@ STRIDE = 64
 VOLUME = 81  # displacements of up to 4 along each axis
 PYRAMID = (16, 32, 64, 96, 128, 196)
 DENSE = (128, 128, 96, 64, 32)
-SIMULATED = Path(__file__).resolve().parents[1] / 'weights' / 'pwcnet_simulated.safetensors'
 
 
 @FLOW_ESTIMATORS.register_module()
@@ -35,9 +34,8 @@ class PWCNet(nn.Module):
 
     Args:
         weights: ``'pretrained'``: one of the two official files, as it is or converted, in the working folder or
-            one that ``$RAWTOOLBOX_WEIGHTS`` names. ``'simulated'``: this project's own, which come with it, trained
-            by ``configs/flow_pwcnet_pairs.py``; ``docs/flow_estimators.md`` says what they are worth. Or the path
-            of a file; or None for an untrained network.
+            one that ``$RAWTOOLBOX_WEIGHTS`` names. Or the path of a file, such as ``configs/flow_pwcnet_pairs.py``
+            trains; or None for an untrained network.
         channel_order: Order in which the network sees the channels of its RGB input: ``'RGB'`` as in the
             official joint training, or ``'BGR'`` as sniklaus/pytorch-pwc feeds the same weights.
 
@@ -63,7 +61,7 @@ class PWCNet(nn.Module):
         if weights is None:
             initialise_(self)
         else:
-            load_weights_file(self, SIMULATED if weights == 'simulated' else weights, PWCNET)
+            load_weights_file(self, weights, PWCNET)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Estimates where each position of the first image is found in the second.

@@ -6,9 +6,11 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torch import nn
 
+from rawtoolbox.aligners import GCM
 from rawtoolbox.engine.checkpoint import (
     check_fits,
     latest_checkpoint,
+    load_aligner,
     load_local,
     load_published,
     provenance,
@@ -133,3 +135,13 @@ def test_latest_checkpoint_is_found_where_the_folder_is_now(tmp_path):
     assert latest_checkpoint(tmp_path) == tmp_path / 'epoch_1.pth'
     (tmp_path / 'last_checkpoint').write_text('/somewhere/else/epoch_9.pth')
     assert latest_checkpoint(tmp_path).name in ('epoch_1.pth', 'epoch_2.pth')
+
+
+def test_aligner_is_loaded_without_the_weights_that_it_started_from(tmp_path):
+    mapper = {'type': 'GCM', 'width': 8, 'weights': 'long_gone.safetensors'}
+    config = {'type': 'FlowAligner', 'flow_estimator': {'type': 'DISFlow'}, 'colour_mapper': mapper}
+    trained = GCM(width=8)
+    state = {f'aligner.colour_mapper.{name}': value for name, value in trained.state_dict().items()}
+    torch.save({'state_dict': state, 'meta': {'model': {'aligner': config}}}, tmp_path / 'epoch.pth')
+    loaded = load_aligner(tmp_path / 'epoch.pth').colour_mapper
+    assert torch.equal(loaded.tail.weight, trained.tail.weight)
