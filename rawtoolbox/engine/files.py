@@ -10,6 +10,10 @@ from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
+UMASK = os.umask(0)
+os.umask(UMASK)  # there is no other way to read it
+FILE_MODE = 0o666 & ~UMASK
+
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
@@ -32,6 +36,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        temporary.chmod(FILE_MODE)  # some writers make files that nobody else can read
         temporary.replace(path)
     except OSError as error:
         raise type(error)(

@@ -63,3 +63,10 @@ def test_writable_work_folder_is_made_and_left_clean(tmp_path):
 def test_sha256_of_known_text(tmp_path):
     (tmp_path / 'abc').write_bytes(b'abc')
     assert sha256(tmp_path / 'abc') == 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
+
+
+def test_files_are_as_readable_as_any_other(tmp_path):
+    with atomic_path(tmp_path / 'a.bin') as temporary:
+        temporary.touch(0o600)
+    (tmp_path / 'other').touch()
+    assert (tmp_path / 'a.bin').stat().st_mode == (tmp_path / 'other').stat().st_mode
