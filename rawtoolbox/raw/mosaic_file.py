@@ -140,14 +140,14 @@ def _read_image(path: Path) -> np.ndarray:
 
 def _read_tiff(path: Path) -> np.ndarray:
     with tifffile.TiffFile(path) as file:
-        series, size = file.series[0], path.stat().st_size
-        if (
-            size < series.size * LEAST_BYTES
-        ):  # a damaged size, which takes memory and minutes to fill with zeros
-            shape = 'x'.join(map(str, series.shape))
+        # the first page alone: a damaged file may name another without end, which looking for a series follows
+        page, size = file.pages.first, path.stat().st_size
+        # a damaged size takes memory, and minutes to fill it with zeros
+        if size < page.size * LEAST_BYTES:
+            shape = 'x'.join(map(str, page.shape))
             raise OSError(f'{size} bytes cannot hold a picture of {shape}')
         with contextlib.suppress(ValueError):  # a compression that tifffile leaves to a further package
-            return series.asarray()
+            return page.asarray()
     return _read_pillow(path)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+from fuzz_reader import MOSAIC, mutate, seed_files
 
 from rawtoolbox.raw import (
     Exposure,
@@ -457,6 +459,17 @@ class TestOpenRaw:
         assert np.array_equal(frame.mosaic, mosaic)
         with pytest.raises(RawFileError, match='a TIFF that names no camera.*given their pattern and levels'):
             open_raw(tmp_path / 'a.tif')
+
+    def test_tiff_that_names_pages_without_end(self, tmp_path):
+        """A damaged file that the fuzzer found: only its first page is looked at."""
+        (tmp_path / 'a.tif').write_bytes(mutate(seed_files(tmp_path, 'mosaic'), 11, 1589))
+        signal.signal(signal.SIGALRM, lambda *_: pytest.fail('the reader follows the pages'))
+        signal.alarm(10)
+        try:
+            with pytest.raises(RawFileError, match='the TIFF is damaged or of an unknown kind'):
+                open_raw(tmp_path / 'a.tif', **MOSAIC)
+        finally:
+            signal.alarm(0)
 
     def test_tiff_whose_size_is_damaged_is_refused_before_memory_is_taken_for_it(self, tmp_path, mosaic):
         tifffile.imwrite(tmp_path / 'a.tif', mosaic)
