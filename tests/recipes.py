@@ -1,6 +1,7 @@
 """The configs of pairs made small enough to train in a second: shared by the tests of configs and of training."""
 
 import logging
+from itertools import count
 
 import torch
 from conftest import ROOT, SIDE
@@ -22,6 +23,7 @@ SMALL = {
     'PyNET': {'width': 4},
 }
 CROP = {'AWNetRaw': 64, 'PyNET': 64}  # their strides ask for it; 32 elsewhere
+RUNS = count()
 
 
 def narrow(name, data_root):
@@ -64,7 +66,8 @@ def narrow(name, data_root):
 def start(config, work_dir, resume=None, launcher='none', validate=False):
     """Trains a config in this process as tools/train.py does, and returns the Runner."""
     launch.set_work_dir(config, str(work_dir))
-    config.experiment_name = work_dir.name  # else two runs within a second share their logs
+    # else two runs within a second share a logger, whose file the first has closed
+    config.experiment_name = f'{work_dir.name}_{next(RUNS)}'
     config.log_level = 'ERROR'
     launch.set_resume(config, resume and str(resume))
     if not validate:
