@@ -11,7 +11,7 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type=InfiniteSampler, shuffle=True),
     collate_fn=dict(type='default_collate'),
-    dataset=dict(type=FlowPairDataset, split='train', size=128),
+    dataset=dict(type=FlowPairDataset, split='train', size=192),
 )
 val_dataloader = dict(
     batch_size=1,

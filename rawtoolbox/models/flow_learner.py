@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -26,10 +27,11 @@ class FlowLearner(BaseModel):
         loss: Config of a loss of ``(flows in pixels, truth, valid)``.
         matching: Weight of :func:`rawtoolbox.losses.matching.matching_error` on the features of levels 2 to 5.
         features_first: Iterations at the start in which that loss alone counts.
+        matching_until: Iteration from which it counts no longer; None: it always does.
         data_preprocessor: As mmengine's; None moves the data to the device.
 
     Raises:
-        ValueError: ``features_first`` without ``matching``.
+        ValueError: ``features_first`` without ``matching``, or longer than it counts.
     """
 
     def __init__(
@@ -38,14 +40,21 @@ class FlowLearner(BaseModel):
         loss: dict[str, Any],
         matching: float = 0.0,
         features_first: int = 0,
+        matching_until: int | None = None,
         data_preprocessor: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(data_preprocessor)
         if features_first and not matching:
             raise ValueError('features_first: without matching nothing would be learned; give it a weight.')
+        if matching_until is not None and matching_until < features_first:
+            raise ValueError(
+                f'matching_until: expected at least features_first, {features_first}, found {matching_until}: '
+                'in between nothing would be learned.'
+            )
         self.flow_estimator = FLOW_ESTIMATORS.build(flow_estimator)
         self.loss = LOSSES.build(loss)
         self.matching, self.features_first = matching, features_first
+        self.matching_until = math.inf if matching_until is None else matching_until
         self.to(memory_format=torch.channels_last)  # in half precision, several times faster on CPUs and GPUs
 
     def forward(
@@ -81,12 +90,13 @@ class FlowLearner(BaseModel):
     def losses(self, first: Tensor, second: Tensor, truth: Tensor, valid: Tensor) -> dict[str, Tensor]:
         """``loss_flow`` and ``loss_matching``, as far as they count at this iteration."""
         features = self.flow_estimator.extractor(first), self.flow_estimator.extractor(second)
+        iteration = MessageHub.get_current_instance().get_info('iter', 0)
         losses = {}
-        if self.matching:
+        if self.matching and iteration < self.matching_until:
             levels = (pyramid[MATCHED] for pyramid in features)
             with torch.autocast(first.device.type, enabled=False):
                 losses['loss_matching'] = self.matching * matching_error(*levels, truth, valid)
-        if MessageHub.get_current_instance().get_info('iter', 0) >= self.features_first:
+        if iteration >= self.features_first:
             flows = self.flow_estimator.flows_between(*features)
             pixels = [flow.float() * self.flow_estimator.unit for flow in flows]
             losses['loss_flow'] = self.loss(pixels, truth, valid)
