@@ -59,7 +59,7 @@ def settle_white_balance(frame: RawFrame) -> RawFrame:
         return frame
     red, _, blue = frame.daylight_gains
     notice = (
-        'The picture is about grey as it is, as of a camera that balances before it digitises: gains of 1 are used, '
-        f'not those of daylight ({red:.2f}, 1, {blue:.2f}).'
+        'But the picture is about grey as it is, as of a camera that balances before it digitises: so gains of 1 are '
+        f'used after all, not those of daylight ({red:.2f}, 1, {blue:.2f}).'
     )
     return replace(frame, as_shot_gains=UNSET, notices=(*frame.notices, notice))

@@ -94,3 +94,18 @@ def test_cost_can_be_counted_without_running_it():
     """36.8 GMACs at 448x448 are known of the official network; the cost volume's products are counted besides."""
     images = torch.empty(2, 1, 3, 448, 448, device='meta')
     assert count_macs(PWCNet(weights=None), *images) / 1e9 == pytest.approx(36.8, rel=0.03)
+
+
+def test_fresh_decoders_hand_the_coarser_flow_on():
+    torch.manual_seed(0)
+    decoder = PWCNet(weights=None).decoders[2]  # of level 4
+    coarser = torch.tensor([0.1, -0.2]).view(1, 2, 1, 1).expand(1, 2, 4, 4), torch.rand(1, 661, 4, 4)
+    flow, _ = decoder(*torch.rand(2, 1, 96, 8, 8), coarser)
+    middle = flow[..., 2:6, 2:6]
+    assert (middle - coarser[0][..., :1, :1]).abs().max() < 0.03
+
+
+def test_fresh_decoders_see_differences_in_the_cost_volume_only():
+    for decoder in PWCNet(weights=None).decoders:
+        compare = decoder.layers[0][0].weight[:, :81]
+        assert compare.sum(1).abs().max() < 1e-4 * compare.abs().sum(1).max()

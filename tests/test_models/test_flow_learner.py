@@ -72,21 +72,29 @@ def test_modes():
         model(inputs, mode='train')
 
 
-def test_features_learn_alone_at_first():
+def test_features_learn_alone_at_first_and_not_at_last():
     def losses(iteration):
         MessageHub.get_current_instance().update_info('iter', iteration)
         return model(*batch(64), 'loss').keys()
 
-    model = FlowLearner(
-        {'type': PWCNet, 'weights': None}, {'type': MultiscaleFlowLoss}, matching=0.5, features_first=3
-    )
+    pwcnet, flow_loss = {'type': PWCNet, 'weights': None}, {'type': MultiscaleFlowLoss}
+    model = FlowLearner(pwcnet, flow_loss, matching=0.5, features_first=3, matching_until=5)
     try:
-        assert losses(2) == {'loss_matching'}
-        assert losses(3) == {'loss_matching', 'loss_flow'}
+        assert [losses(iteration) for iteration in (2, 3, 4, 5)] == [
+            {'loss_matching'},
+            {'loss_matching', 'loss_flow'},
+            {'loss_matching', 'loss_flow'},
+            {'loss_flow'},
+        ]
     finally:
         MessageHub.get_current_instance().update_info('iter', 0)
+
+
+def test_iterations_without_a_loss_are_refused():
     with pytest.raises(ValueError, match='features_first: without matching nothing would be learned'):
         FlowLearner(Constant(), {'type': MultiscaleFlowLoss}, features_first=1)
+    with pytest.raises(ValueError, match='matching_until: expected at least features_first, 3, found 2'):
+        FlowLearner(Constant(), {'type': MultiscaleFlowLoss}, matching=1, features_first=3, matching_until=2)
 
 
 def test_an_untrained_network_sees_nothing_move():
