@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from rawtoolbox.aligners import Aligned, FlowAligner, HomographyAligner, IdentityAligner
 from rawtoolbox.apis.alignment_pairs import AlignmentPair, Coord, held_out, simulated_pairs, stereo_pair
-from rawtoolbox.flow import RAFT, DISFlow, PWCNet
+from rawtoolbox.flow import RAFT, DISFlow, PWCNet, RefinedFlow
 from rawtoolbox.metrics.flow import endpoint_error, summarise_error
 from rawtoolbox.metrics.psnr import psnr
 
@@ -26,6 +26,8 @@ ESTIMATORS: dict[str, Callable[[], nn.Module]] = {
     'dis-fast': lambda: DISFlow('fast'),
     'dis-luma': lambda: DISFlow(window=None),
     'pwcnet': PWCNet,
+    'pwcnet-simulated': lambda: PWCNet('simulated'),
+    'pwcnet-refined': lambda: RefinedFlow(PWCNet('simulated')),
     'raft-small': RAFT,
     'raft-large': lambda: RAFT('large'),
 }

@@ -3,5 +3,6 @@
 from rawtoolbox.flow.dis import DISFlow
 from rawtoolbox.flow.pwcnet import PWCNet
 from rawtoolbox.flow.raft import RAFT
+from rawtoolbox.flow.refined import RefinedFlow
 
-__all__ = ['RAFT', 'DISFlow', 'PWCNet']
+__all__ = ['RAFT', 'DISFlow', 'PWCNet', 'RefinedFlow']

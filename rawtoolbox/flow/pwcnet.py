@@ -17,6 +17,7 @@ from rawtoolbox.ops.cost_volume import correlation
 from rawtoolbox.ops.warp import resize_flow, warp_with_mask
 from rawtoolbox.registry import FLOW_ESTIMATORS
 
+SIMULATED = Path(__file__).resolve().parents[1] / 'weights' / 'pwcnet_simulated.safetensors'
 UNIT = 20  # the network's flows are in units of 20 pixels of its input
 STRIDE = 64
 VOLUME = 81  # displacements of up to 4 along each axis
@@ -35,8 +36,8 @@ class PWCNet(nn.Module):
 
     Args:
         weights: ``'pretrained'``: one of the two official files, as it is or converted, in the working folder or
-            one that ``$RAWTOOLBOX_WEIGHTS`` names. Or the path of a file, such as ``configs/flow_pwcnet_pairs.py``
-            trains; or None for an untrained network.
+            one that ``$RAWTOOLBOX_WEIGHTS`` names. ``'simulated'``: this project's own, which come with it, trained
+            by ``configs/flow_pwcnet_pairs.py``. Or the path of a file; or None for an untrained network.
         channel_order: Order in which the network sees the channels of its RGB input: ``'RGB'`` as in the
             official joint training, or ``'BGR'`` as sniklaus/pytorch-pwc feeds the same weights.
 
@@ -62,7 +63,7 @@ class PWCNet(nn.Module):
         if weights is None:
             initialise_(self)
         else:
-            load_weights_file(self, weights, PWCNET)
+            load_weights_file(self, SIMULATED if weights == 'simulated' else weights, PWCNET)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Estimates where each position of the first image is found in the second.

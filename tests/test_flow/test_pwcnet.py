@@ -1,13 +1,18 @@
 """PWC-Net against the official implementation, every level of it."""
 
+import hashlib
+import json
+
 import pytest
 import torch
 from golden_tools import assert_close, assert_close32, expected32, expected64, fill, inputs, load, middles
 from safetensors.torch import save_file
+from torch.utils.data import default_collate
 
 from rawtoolbox.apis.complexity import count_macs
+from rawtoolbox.datasets import FlowPairDataset
 from rawtoolbox.engine.convert import pwcnet_key
-from rawtoolbox.flow.pwcnet import PWCNet
+from rawtoolbox.flow.pwcnet import SIMULATED, PWCNet
 
 GOLDEN, WRAPPER = load('pwcnet'), load('flow_wrapper')
 LEVELS = ('tenFlow6', 'tenFlow5', 'tenFlow4', 'tenFlow3', 'tenFlow2', 'flow')
@@ -70,6 +75,22 @@ def test_takes_its_own_files(tmp_path, official):
     save_file(state, tmp_path / 'mine.safetensors')
     network = PWCNet(tmp_path / 'mine.safetensors')
     assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
+
+
+def test_own_weights_find_what_moved_in_unseen_photographs():
+    network, pairs = PWCNet('simulated').eval(), FlowPairDataset('test', length=8, size=192)
+    batch = default_collate([pairs[index] for index in range(len(pairs))])
+    first, second = (batch['inputs'][side].float() / 255 for side in ('first', 'second'))
+    truth, valid = batch['data_samples']['flow'], batch['data_samples']['valid'][:, 0].bool()
+    with torch.no_grad():
+        error = (network(first, second) - truth).norm(dim=1)[valid].mean()
+    assert error < 0.3 * truth.norm(dim=1)[valid].mean()
+
+
+def test_own_weights_are_those_whose_origin_is_told():
+    record = json.loads(SIMULATED.with_suffix('.json').read_text())
+    assert record['sha256'] == hashlib.sha256(SIMULATED.read_bytes()).hexdigest()
+    assert record.keys() >= {'config', 'seed', 'iterations', 'note'}
 
 
 def test_says_where_to_get_missing_weights(monkeypatch, tmp_path):
