@@ -235,13 +235,13 @@ def test_two_processes_train_and_test(trained, tmp_path, run_tool, demo_options)
             '--out',
             out,
         ),
-        *('--cfg-options', *demo_options, 'test_evaluator.metrics=[psnr]'),
+        *('--backend', 'plain', '--cfg-options', *demo_options, 'test_evaluator.metrics=[psnr]'),
         env={'PORT': port},
     )
     alone = tmp_path / 'one.json'
     run_tool(
         *('tools/test.py', DEMO, trained / 'epoch_2.pth', '--work-dir', tmp_path / 'alone', '--out', alone),
-        *('--cfg-options', *demo_options, 'test_evaluator.metrics=[psnr]'),
+        *('--backend', 'plain', '--cfg-options', *demo_options, 'test_evaluator.metrics=[psnr]'),
     )
     two, one = json.loads(out.read_text()), json.loads(alone.read_text())
     assert two['original/psnr'] == pytest.approx(one['original/psnr'], abs=1e-4)
