@@ -13,8 +13,8 @@ Written by `python tools/model_zoo.py write` from `configs/metafile.yml`; edit t
 
 Parameters and multiply-accumulates (GMAC) are computed, for one sRGB image of {SIZE}x{SIZE}. A time says where it was
 measured. Scores are PSNR / SSIM / LPIPS by the three protocols (`docs/scores.md`); rows named "Paper" were measured by
-the paper's authors on the weights they had, rows named "Measured" with this project. None of their weights come with this
-project: train, or take over official ones as shown below.
+the paper's authors on the weights they had, rows named "Measured" with this project. Their weights do not come with
+this project: train, or take over official ones as shown below.
 """
 
 
