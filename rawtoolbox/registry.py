@@ -13,6 +13,8 @@ import mmengine.registry as root
 from mmengine.registry import Registry as MMRegistry
 from mmengine.utils import get_object_from_string
 
+from rawtoolbox.moved_names import present_name
+
 SCOPE = 'rawtoolbox'
 
 
@@ -26,6 +28,7 @@ class Registry(MMRegistry):
             KeyError: No such name here or in a parent registry; the message names the nearest ones.
         """
         # A dumped config names classes by their module; mmengine would read the package's name as a scope.
+        key = present_name(key)
         found = get_object_from_string(key) if '.' in key else None
         try:
             found = found or super().get(key)

@@ -17,8 +17,8 @@ SIDE, NUM_TRAIN, NUM_TEST = 96, 8, 3
 @pytest.fixture(scope='session')
 def demo_data(tmp_path_factory):
     """A folder of a few small simulated pairs, made once."""
-    from rawtoolbox.raw.cameras import SimulationConfig
-    from rawtoolbox.raw.simulate import simulate_dataset
+    from rawtoolbox.simulation.cameras import SimulationConfig
+    from rawtoolbox.simulation.zrr import simulate_dataset
 
     root = tmp_path_factory.mktemp('demo') / 'data'
     simulate_dataset(root, SimulationConfig(patch_size=SIDE), NUM_TRAIN, NUM_TEST, progress=False)

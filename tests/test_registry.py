@@ -1,7 +1,10 @@
 import pytest
+from mmengine.utils import get_object_from_string
 from torch import nn
 
-from rawtoolbox.registry import BACKBONES, LOSSES, MODELS, build_component, suggest
+from rawtoolbox.engine import LevelHook, PlainCheckpointHook
+from rawtoolbox.moved_names import MOVED, present_name
+from rawtoolbox.registry import BACKBONES, HOOKS, LOSSES, MODELS, build_component, suggest
 
 
 def test_names_resolve_without_any_import():
@@ -52,3 +55,15 @@ def test_config_wins_over_defaults():
 def test_suggestion_ignores_case_and_lists_few():
     assert suggest('pynet', ['LiteISPNet', 'PyNET']) == ' Did you mean PyNET?'
     assert suggest('zzz', ['a', 'b']) == ' Known: a, b.'
+
+
+@pytest.mark.parametrize('old, new', MOVED.items())
+def test_old_dotted_names_are_found(old, new):
+    assert present_name(old) == new
+    assert present_name(f'{old}.part') == f'{new}.part'
+    assert get_object_from_string(new) is not None
+
+
+def test_a_config_of_an_older_run_builds():
+    assert HOOKS.get('rawtoolbox.engine.levels.LevelHook') is LevelHook
+    assert HOOKS.get('rawtoolbox.engine.checkpoint.PlainCheckpointHook') is PlainCheckpointHook

@@ -19,10 +19,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
-from rawtoolbox.apis.benchmarks import COMMANDS, load_command
-from rawtoolbox.apis.benchmarks.report import as_page, as_text, read_report
+from rawtoolbox.benchmarks.speed import COMMANDS, load_command
+from rawtoolbox.benchmarks.speed.report import as_page, as_text, read_report
 from rawtoolbox.engine.cli import run_cli
-from rawtoolbox.engine.files import check_writable, write_atomically
+from rawtoolbox.files.atomic import check_writable, write_atomically
 
 
 def parse_args() -> argparse.Namespace:

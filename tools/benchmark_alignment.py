@@ -15,14 +15,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rawtoolbox.apis import alignment_benchmark as benchmark
-from rawtoolbox.apis.alignment_pairs import held_out, simulated_pairs, stereo_pair
-from rawtoolbox.apis.middlebury import middlebury_errors, middlebury_table
-from rawtoolbox.engine.checkpoint import load_aligner
+from rawtoolbox.benchmarks.alignment import aligners as benchmark
+from rawtoolbox.benchmarks.alignment.figure import alignment_figure
+from rawtoolbox.benchmarks.alignment.middlebury import middlebury_errors, middlebury_table
 from rawtoolbox.engine.cli import run_cli
-from rawtoolbox.engine.files import check_writable, write_atomically
+from rawtoolbox.files.atomic import check_writable, write_atomically
+from rawtoolbox.simulation.known_pairs import held_out, simulated_pairs, stereo_pair
 from rawtoolbox.visualization import write_image
-from rawtoolbox.visualization.alignment_figure import alignment_figure
+from rawtoolbox.weights.checkpoint import load_aligner
 
 SWEEPS = (*benchmark.SWEEPS, benchmark.STEREO)
 

@@ -17,13 +17,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rawtoolbox.apis.develop_files import find_files
-from rawtoolbox.apis.export import export_onnx
-from rawtoolbox.apis.local_statistics import has_global_layers, local_version
-from rawtoolbox.apis.quantize import PATCHES, calibration_patches, export_int8
-from rawtoolbox.apis.trained import load_trained
-from rawtoolbox.engine.checkpoint import checkpoint_id
+from rawtoolbox.deployment.int8 import PATCHES, calibration_patches, export_int8
+from rawtoolbox.deployment.onnx_network import export_onnx
 from rawtoolbox.engine.cli import run_cli
+from rawtoolbox.inference.develop_files import find_files
+from rawtoolbox.inference.tiles.statistics import has_global_layers, local_version
+from rawtoolbox.inference.trained import load_trained
+from rawtoolbox.weights.checkpoint import checkpoint_id
 
 
 def parse_args() -> argparse.Namespace:

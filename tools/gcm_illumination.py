@@ -16,12 +16,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rawtoolbox.apis.alignment_pairs import held_out, simulated_pairs
-from rawtoolbox.apis.gcm_illumination import colour_outputs, illumination_table
-from rawtoolbox.engine.checkpoint import load_aligner
+from rawtoolbox.benchmarks.alignment.figure import illumination_figure
+from rawtoolbox.benchmarks.alignment.illumination import colour_outputs, illumination_table
 from rawtoolbox.engine.cli import run_cli
+from rawtoolbox.simulation.known_pairs import held_out, simulated_pairs
 from rawtoolbox.visualization import write_image
-from rawtoolbox.visualization.alignment_figure import illumination_figure
+from rawtoolbox.weights.checkpoint import load_aligner
 
 
 def parse_args() -> argparse.Namespace:

@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from rawtoolbox.apis.backends import BACKENDS, DTYPES, open_backend
-from rawtoolbox.apis.develop_files import develop_files, find_files, output_paths
-from rawtoolbox.apis.inferencer import Inferencer
+from rawtoolbox.deployment.backends import BACKENDS, DTYPES, open_backend
 from rawtoolbox.engine.cli import run_cli
+from rawtoolbox.inference.develop_files import develop_files, find_files, output_paths
+from rawtoolbox.inference.inferencer import Inferencer
 
 
 def parse_args() -> argparse.Namespace:

@@ -14,7 +14,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rawtoolbox.apis.model_zoo import (
+from rawtoolbox.engine.cli import run_cli
+from rawtoolbox.files.atomic import write_atomically
+from rawtoolbox.zoo.models import (
     METAFILE,
     differences,
     find_model,
@@ -22,9 +24,7 @@ from rawtoolbox.apis.model_zoo import (
     read_metafile,
     sort_models,
 )
-from rawtoolbox.apis.model_zoo_tables import model_zoo_markdown, terminal_page, terminal_table
-from rawtoolbox.engine.cli import run_cli
-from rawtoolbox.engine.files import write_atomically
+from rawtoolbox.zoo.tables import model_zoo_markdown, terminal_page, terminal_table
 
 COLUMNS = ('name', 'data', 'params', 'gmacs', 'ms', 'psnr')
 

@@ -22,11 +22,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
-from rawtoolbox.apis.trained import SIMULATED, find_camera
-from rawtoolbox.engine.checkpoint import provenance, publish
 from rawtoolbox.engine.cli import run_cli
 from rawtoolbox.engine.config import load_config, plain_config
-from rawtoolbox.engine.files import write_atomically
+from rawtoolbox.files.atomic import write_atomically
+from rawtoolbox.inference.trained import SIMULATED, find_camera
+from rawtoolbox.weights.checkpoint import provenance, publish
 
 
 def main() -> None:

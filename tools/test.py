@@ -18,11 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from mmengine.config import DictAction
 from mmengine.dist import is_main_process
 
-from rawtoolbox.apis.backends import BACKENDS
+from rawtoolbox.deployment.backends import BACKENDS
 from rawtoolbox.engine import launch
 from rawtoolbox.engine.cli import run_cli
 from rawtoolbox.engine.config import load_config
-from rawtoolbox.engine.files import write_atomically
+from rawtoolbox.files.atomic import write_atomically
 
 
 def parse_args() -> argparse.Namespace:

@@ -19,10 +19,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mmengine.config import Config, DictAction
 
-from rawtoolbox.apis.doctor import Declared, Examination, Finding, examine, judge, write_picture
-from rawtoolbox.apis.doctor.findings import shared_pairs
 from rawtoolbox.engine.cli import run_cli
 from rawtoolbox.engine.config import load_config
+from rawtoolbox.preparation.doctor import Declared, Examination, Finding, examine, judge, write_picture
+from rawtoolbox.preparation.doctor.findings import shared_pairs
 from rawtoolbox.registry import DATASETS
 
 SIGNS = {'ok': 'ok      ', 'warning': 'WARNING ', 'error': 'ERROR   '}

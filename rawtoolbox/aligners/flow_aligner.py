@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rawtoolbox.aligners.base import Aligned
-from rawtoolbox.aligners.colour_fit import fit_colours
 from rawtoolbox.losses.images import at_least_float32
 from rawtoolbox.losses.pixel import Form, masked_l1
 from rawtoolbox.ops.checks import check_finite, check_shape
 from rawtoolbox.ops.colour import gamma_encode, match_exposure
+from rawtoolbox.ops.colour_fit import fit_colours
 from rawtoolbox.ops.warp import Scaling, backward_warp, forward_backward_mask, resize_flow, valid_mask
 from rawtoolbox.registry import ALIGNERS, FLOW_ESTIMATORS
 

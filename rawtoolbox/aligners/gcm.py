@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from rawtoolbox.engine import convert
 from rawtoolbox.ops.checks import check_shape
 from rawtoolbox.registry import ALIGNERS
+from rawtoolbox.weights import official as convert
 
 
 @ALIGNERS.register_module()

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from rawtoolbox.raw import flow_pairs  # the module: it imports this package for its flow files
-from rawtoolbox.raw.cameras import SimulationConfig
 from rawtoolbox.registry import DATASETS
+from rawtoolbox.simulation import flow_pairs
+from rawtoolbox.simulation.cameras import SimulationConfig
 
 DEFAULT = SimulationConfig()
 PHOTOGRAPHS = {'train': DEFAULT.train_photographs, 'test': DEFAULT.test_photographs}
@@ -18,7 +18,7 @@ PHOTOGRAPHS = {'train': DEFAULT.train_photographs, 'test': DEFAULT.test_photogra
 
 @DATASETS.register_module()
 class FlowPairDataset(Dataset):
-    """Pairs of :func:`rawtoolbox.raw.flow_pairs.draw_flow_pair`; a pair is a function of (seed, split, index).
+    """Pairs of :func:`rawtoolbox.simulation.flow_pairs.draw_flow_pair`; a pair is a function of (seed, split, index).
 
     Nothing is stored, so that the training split can be as long as training is.
 

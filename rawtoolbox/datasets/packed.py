@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from rawtoolbox.engine.files import atomic_path
+from rawtoolbox.files.atomic import atomic_path
 
 Item = dict[str, dict[str, Any]]
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from rawtoolbox.datasets.image_files import check_photo_header, existing_file, read_header, read_photo
+from rawtoolbox.files.images import check_photo_header, existing_file, read_header, read_photo
 from rawtoolbox.ops.augment import random_crop_window
 from rawtoolbox.ops.bayer import unpack_mosaic
 from rawtoolbox.registry import DATASETS

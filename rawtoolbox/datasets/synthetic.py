@@ -8,8 +8,8 @@ from typing import Any, Literal
 from mmengine.dist import barrier, is_main_process
 
 from rawtoolbox.datasets.zrr import ZRRDataset
-from rawtoolbox.raw import simulate  # the module: it imports this package for its flow files
 from rawtoolbox.registry import DATASETS
+from rawtoolbox.simulation import zrr as simulate
 
 
 @DATASETS.register_module()
@@ -17,7 +17,7 @@ class SimulatedZRRDataset(ZRRDataset):
     """Pairs laid out as Zurich RAW to RGB, simulated from photographs that come inside the wheels.
 
     They are made when ``data_root`` is not there, both splits at once, and kept: see
-    :func:`rawtoolbox.raw.simulate.simulate_dataset`. In distributed training the first process makes them and the
+    :func:`rawtoolbox.simulation.zrr.simulate_dataset`. In distributed training the first process makes them and the
     others wait. Processes that know nothing of each other may each make them; the first to finish wins.
 
     Args:
@@ -25,7 +25,7 @@ class SimulatedZRRDataset(ZRRDataset):
         split: ``'train'`` or ``'test'``; from different photographs.
         num_train: Patches of the training split.
         num_test: Patches of the test split.
-        simulation: Arguments of :class:`rawtoolbox.raw.cameras.SimulationConfig` that are not to be the default.
+        simulation: Arguments of :class:`rawtoolbox.simulation.cameras.SimulationConfig` that are not to be the default.
         with_truth: Whether ``aligned``, ``flow`` and ``flow_valid`` are delivered as well.
         **kwargs: Further arguments of :class:`ZRRDataset`. ``patch_size`` and ``bit_depth`` are the simulation's.
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rawtoolbox.datasets.flow_io import read_flow_png
-from rawtoolbox.datasets.image_files import (
+from rawtoolbox.files.flow import read_flow_png
+from rawtoolbox.files.images import (
     check_mosaic_header,
     check_photo_header,
     read_header,

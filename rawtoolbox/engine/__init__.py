@@ -1,6 +1,6 @@
 """What mmengine's Runner needs beside it."""
 
-from rawtoolbox.engine.checkpoint import PlainCheckpointHook
+from rawtoolbox.engine.checkpoint_hook import PlainCheckpointHook
 from rawtoolbox.engine.hooks import (
     DeferredInfoHook,
     PredictionWriterHook,
@@ -8,7 +8,7 @@ from rawtoolbox.engine.hooks import (
     SeedHook,
     VisualizationHook,
 )
-from rawtoolbox.engine.levels import LevelHook, LevelTrainLoop
+from rawtoolbox.engine.level_training import LevelHook, LevelTrainLoop
 from rawtoolbox.engine.optim import AutocastOptimWrapper, GANOptimWrapperConstructor, JointOptimWrapper
 
 __all__ = [

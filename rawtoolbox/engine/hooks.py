@@ -217,14 +217,14 @@ class BackendHook(Hook):
     """Has the tested network run by a backend, and logs which it was.
 
     Args:
-        backend: See :func:`~rawtoolbox.apis.backends.make_network`.
+        backend: See :func:`~rawtoolbox.deployment.backends.make_network`.
     """
 
     def __init__(self, backend: str = 'auto') -> None:
         self.backend = backend
 
     def before_test(self, runner: Runner) -> None:
-        from rawtoolbox.apis.backends import make_network
+        from rawtoolbox.deployment.backends import make_network
 
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         device = next(model.parameters()).device

@@ -14,8 +14,8 @@ import torch.distributed as dist
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from rawtoolbox.engine.checkpoint import latest_checkpoint, load_local
-from rawtoolbox.engine.files import check_writable
+from rawtoolbox.files.atomic import check_writable
+from rawtoolbox.weights.checkpoint import latest_checkpoint, load_local
 
 
 def set_work_dir(config: Config, work_dir: str | None) -> None:

@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rawtoolbox.engine.convert import PWCNET, load_weights_file
 from rawtoolbox.ops.checks import check_shape
 from rawtoolbox.ops.cost_volume import correlation
 from rawtoolbox.ops.warp import resize_flow, warp_with_mask
 from rawtoolbox.registry import FLOW_ESTIMATORS
+from rawtoolbox.weights.official import PWCNET, load_weights_file
 
 SIMULATED = Path(__file__).resolve().parents[1] / 'weights' / 'pwcnet_simulated.safetensors'
 UNIT = 20  # the network's flows are in units of 20 pixels of its input

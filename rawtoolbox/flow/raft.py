@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rawtoolbox.engine.convert import Official, load_weights_file
 from rawtoolbox.ops.checks import check_shape
 from rawtoolbox.registry import FLOW_ESTIMATORS
+from rawtoolbox.weights.official import Official, load_weights_file
 
 STRIDE = 8
 LEAST_INSIDE = 128  # below, the coarsest of the four correlation levels is a single position

@@ -11,10 +11,10 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from rawtoolbox.engine.pretrained import load_weights
 from rawtoolbox.losses.images import at_least_float32
 from rawtoolbox.ops.checks import check_shape
 from rawtoolbox.ops.constants import constant
+from rawtoolbox.weights.imagenet import load_weights
 
 ARCHS = ('vgg16', 'vgg19')
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

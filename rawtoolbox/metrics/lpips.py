@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rawtoolbox.engine.pretrained import load_weights
 from rawtoolbox.metrics.levels import MaskForm, quantise_pair
+from rawtoolbox.weights.imagenet import load_weights
 
 LEAST_SIZE = 32  # pixels each way that AlexNet's convolutions and pools need
 

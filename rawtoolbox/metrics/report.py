@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rawtoolbox import __version__
-from rawtoolbox.engine.files import write_atomically
+from rawtoolbox.files.atomic import write_atomically
 
 Row = dict[str, Any]  # 'name', and numbers by names such as 'original/psnr'; None for what could not be had
 

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from rawtoolbox.aligners import Aligned, FlowAligner
 from rawtoolbox.backbones.raw_input import RawInput
-from rawtoolbox.engine.checkpoint import ALIGNER, checkpoint_id, load_aligner
 from rawtoolbox.layers.checkpointing import set_checkpointing
 from rawtoolbox.models.ensemble import ensemble_x8
 from rawtoolbox.models.supervision import Resize, build_losses, compare, fit_references
 from rawtoolbox.ops.colour import gamma_encode
 from rawtoolbox.registry import ALIGNERS, BACKBONES, MODELS, build_component
+from rawtoolbox.weights.checkpoint import ALIGNER, checkpoint_id, load_aligner
 
 
 @MODELS.register_module()

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rawtoolbox.raw.cameras import SRGB_TO_XYZ
 from rawtoolbox.raw.frame import Gains
+from rawtoolbox.simulation.cameras import SRGB_TO_XYZ
 
 WORST_CONDITION = 1e3  # cameras stay below 20; beyond this, noise is all that comes out
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from rawtoolbox.engine.files import atomic_path
+from rawtoolbox.files.atomic import atomic_path
 
 HEADER = 22  # rows of the caption above each picture
 

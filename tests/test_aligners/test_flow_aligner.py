@@ -7,11 +7,11 @@ from skimage import data
 from torch import nn
 
 from rawtoolbox.aligners import GCM, FlowAligner, IdentityAligner
-from rawtoolbox.engine.convert import pwcnet_key
 from rawtoolbox.flow import DISFlow, PWCNet
 from rawtoolbox.losses.pixel import masked_l1
 from rawtoolbox.ops.colour import gamma_encode
 from rawtoolbox.registry import ALIGNERS
+from rawtoolbox.weights.official import pwcnet_key
 
 
 class ConstantFlow(nn.Module):

@@ -5,8 +5,8 @@ import torch
 from golden_tools import assert_close, assert_close32, expected32, expected64, fill, inputs, load, middles
 
 from rawtoolbox.aligners.gcm import GCM
-from rawtoolbox.apis.complexity import count_parameters
-from rawtoolbox.engine.convert import gcm_key
+from rawtoolbox.deployment.complexity import count_parameters
+from rawtoolbox.weights.official import gcm_key
 
 GOLDEN = {'gcm': load('gcm'), 'gcm_nocoord': load('gcm_nocoord')}
 

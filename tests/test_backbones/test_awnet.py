@@ -7,10 +7,10 @@ import torch
 from golden_tools import Golden, assert_close, expected64, fill, inputs, load
 from torch import nn
 
-from rawtoolbox.apis.complexity import count_parameters
 from rawtoolbox.backbones.awnet import AWNetDemosaicked, AWNetRaw
 from rawtoolbox.backbones.awnet_blocks import inverse_wavelet, wavelet
-from rawtoolbox.engine.official_names import awnet_demosaicked_key, awnet_raw_key
+from rawtoolbox.deployment.complexity import count_parameters
+from rawtoolbox.weights.official_names import awnet_demosaicked_key, awnet_raw_key
 
 
 class Filled(NamedTuple):

@@ -6,10 +6,10 @@ import pytest
 import torch
 from golden_tools import assert_close, assert_close32, expected32, expected64, fill, inputs, load, middles
 
-from rawtoolbox.apis.complexity import count_parameters
 from rawtoolbox.backbones.liteispnet import LiteISPNet
-from rawtoolbox.engine.convert import liteispnet_key
+from rawtoolbox.deployment.complexity import count_parameters
 from rawtoolbox.ops.dwt import haar_dwt
+from rawtoolbox.weights.official import liteispnet_key
 
 TAPS = 8192  # constants of the official wavelet layers, which it counts as parameters
 GOLDEN = {'release': load('liteispnet'), 'predictor': load('liteispnet_precoord')}

@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from golden_tools import assert_close, expected64, fill, inputs, load
 
-from rawtoolbox.apis.complexity import count_parameters
 from rawtoolbox.backbones.msrresnet import MSRResNet
-from rawtoolbox.engine.official_names import msrresnet_key
+from rawtoolbox.deployment.complexity import count_parameters
+from rawtoolbox.weights.official_names import msrresnet_key
 
 GOLDEN = load('srgan_msrresnet')
 

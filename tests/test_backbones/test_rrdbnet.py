@@ -4,9 +4,9 @@ import pytest
 import torch
 from golden_tools import assert_close, expected64, fill, inputs, load
 
-from rawtoolbox.apis.complexity import count_parameters
 from rawtoolbox.backbones.rrdbnet import RRDBNet
-from rawtoolbox.engine.official_names import rrdbnet_key
+from rawtoolbox.deployment.complexity import count_parameters
+from rawtoolbox.weights.official_names import rrdbnet_key
 
 
 @pytest.fixture(scope='module', params=['rrdbnet', 'rrdbnet_esrgan'])

@@ -11,7 +11,7 @@ from rawtoolbox.backbones.raw_input import RawInput
 from rawtoolbox.datasets import PatchSampler, SRRAWDataset
 from rawtoolbox.datasets.sr_raw import read_white_balance, to_mosaic
 from rawtoolbox.models import RawPreprocessor
-from rawtoolbox.raw.simulate_sr import pack, render_sr_pair, simulate_sr_raw, sr_config
+from rawtoolbox.simulation.sr_raw import pack, render_sr_pair, simulate_sr_raw, sr_config
 
 PACKED = ('R', 'Gr', 'B', 'Gb')
 

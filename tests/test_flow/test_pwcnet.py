@@ -9,10 +9,10 @@ from golden_tools import assert_close, assert_close32, expected32, expected64, f
 from safetensors.torch import save_file
 from torch.utils.data import default_collate
 
-from rawtoolbox.apis.complexity import count_macs
 from rawtoolbox.datasets import FlowPairDataset
-from rawtoolbox.engine.convert import pwcnet_key
+from rawtoolbox.deployment.complexity import count_macs
 from rawtoolbox.flow.pwcnet import SIMULATED, PWCNet
+from rawtoolbox.weights.official import pwcnet_key
 
 GOLDEN, WRAPPER = load('pwcnet'), load('flow_wrapper')
 LEVELS = ('tenFlow6', 'tenFlow5', 'tenFlow4', 'tenFlow3', 'tenFlow2', 'flow')

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from rawtoolbox.datasets.flow_io import read_flo
+from rawtoolbox.files.flow import read_flo
 from rawtoolbox.flow import RAFT
 from rawtoolbox.flow.raft import padded_length
 from rawtoolbox.registry import FLOW_ESTIMATORS

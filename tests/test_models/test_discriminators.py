@@ -5,9 +5,9 @@ import pytest
 import torch
 from golden_tools import assert_close, expected64, fill, inputs, load
 
-from rawtoolbox.apis.complexity import count_parameters
-from rawtoolbox.engine.official_names import vgg_discriminator_key
+from rawtoolbox.deployment.complexity import count_parameters
 from rawtoolbox.models.discriminators import PatchDiscriminator, VGGDiscriminator
+from rawtoolbox.weights.official_names import vgg_discriminator_key
 
 PATCHGAN = load('patchgan')
 

@@ -8,8 +8,8 @@ from mmengine.runner import Runner
 from recipes import start
 
 from rawtoolbox.engine.config import load_config
-from rawtoolbox.raw.simulate_sr import simulate_sr_raw, sr_config
 from rawtoolbox.registry import MODELS
+from rawtoolbox.simulation.sr_raw import simulate_sr_raw, sr_config
 
 TRAINED = ('gcm_srresnet_srraw', 'gcm_srresnetgan_srraw', 'none_srresnetcobi_srraw')
 TESTED = ('none_rrdbnetesrgan_srraw', 'none_rrdbnetrealsr_srraw', 'none_msrresnetsrgan_srraw')

@@ -274,8 +274,8 @@ def test_two_processes_train_as_one_with_the_doubled_batch(tmp_path, run_tool, d
 
 def test_zrr_config_trains_twenty_iterations_by_its_data_root_alone(tmp_path, run_tool):
     """The ZRR recipe as it stands, from a simulated folder in ZRR's layout: 448x448, batch and network included."""
-    from rawtoolbox.raw.cameras import SimulationConfig
-    from rawtoolbox.raw.simulate import simulate_dataset
+    from rawtoolbox.simulation.cameras import SimulationConfig
+    from rawtoolbox.simulation.zrr import simulate_dataset
 
     simulate_dataset(tmp_path / 'zrr', SimulationConfig(), 20, 1, progress=False)
     small = ['model.backbone.width=4', 'model.backbone.n_rcab=1', 'model.aligner.colour_mapper.width=4']

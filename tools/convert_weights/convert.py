@@ -15,9 +15,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from rawtoolbox.engine.cli import run_cli
-from rawtoolbox.engine.convert import OFFICIAL, convert_file
-from rawtoolbox.engine.files import sha256
-from rawtoolbox.engine.official_names import OFFICIAL_BACKBONES, OFFICIAL_DISCRIMINATORS
+from rawtoolbox.files.atomic import sha256
+from rawtoolbox.weights.official import OFFICIAL, convert_file
+from rawtoolbox.weights.official_names import OFFICIAL_BACKBONES, OFFICIAL_DISCRIMINATORS
 
 
 def main() -> None:

@@ -20,8 +20,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from rawtoolbox.apis.pairs import PairSettings, Result, find_pairs, prepare_pairs
 from rawtoolbox.engine.cli import run_cli
+from rawtoolbox.preparation.pairs import PairSettings, Result, find_pairs, prepare_pairs
 
 DEFAULT = PairSettings()
 GEOMETRY = ('cfa', 'black_level', 'white_level', 'height', 'width')

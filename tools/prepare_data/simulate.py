@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from rawtoolbox.raw.simulate import SimulationConfig, simulate_dataset
+from rawtoolbox.simulation.zrr import SimulationConfig, simulate_dataset
 
 DEFAULT = SimulationConfig()
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from rawtoolbox.apis.sr_pairs import prepare_sr_raw
 from rawtoolbox.engine.cli import run_cli
+from rawtoolbox.preparation.sr_raw.prepare import prepare_sr_raw
 
 
 def main() -> int:

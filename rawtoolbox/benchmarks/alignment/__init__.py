@@ -1,0 +1,1 @@
+"""How well aligners line up pairs whose displacement is known."""

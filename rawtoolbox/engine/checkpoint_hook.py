@@ -1,0 +1,82 @@
+"""The hook that keeps a run's checkpoints free of pickled objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.hooks import Hook
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import Runner
+
+from rawtoolbox.engine.config import plain_config
+from rawtoolbox.registry import HOOKS
+from rawtoolbox.weights.checkpoint import ALIGNER, BACKBONE, check_fits, checkpoint_id
+
+
+def to_plain(value: Any) -> Any:
+    """Turns a checkpoint's content into tensors and plain values, which load with ``weights_only=True``."""
+    if isinstance(value, HistoryBuffer):
+        log, count = value.data
+        return {
+            'history': torch.as_tensor(np.asarray(log, np.float64)),
+            'count': torch.as_tensor(np.asarray(count, np.float64)),
+            'max_length': value.max_length,
+        }
+    if isinstance(value, Mapping):
+        # a one-cycle schedule stores its own method, which it has anyway when it is built
+        return {key: to_plain(item) for key, item in value.items() if not callable(item)}
+    if isinstance(value, list | tuple):
+        return type(value)(to_plain(item) for item in value) if type(value) in (list, tuple) else list(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return torch.as_tensor(value)
+    return value
+
+
+def restore_history(scalars: Mapping[str, Any]) -> dict[str, HistoryBuffer]:
+    """The logged scalars of a message hub from what :func:`to_plain` made of them."""
+    return {
+        name: HistoryBuffer(value['history'].cpu().numpy(), value['count'].cpu().numpy(), value['max_length'])
+        for name, value in scalars.items()
+    }
+
+
+@HOOKS.register_module()
+class PlainCheckpointHook(Hook):
+    """Keeps checkpoints free of pickled objects, tied to their own folder, and of the right network.
+
+    mmengine stores its message hub (objects) and absolute paths in every checkpoint; both are turned into plain
+    values on saving and back on loading, the paths into the folder of the run that loads them, so that resuming
+    in a copy of a work folder never touches the original's files.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        checkpoint['meta']['model'] = plain_config(runner.cfg.model)
+        plain = to_plain(checkpoint)
+        checkpoint.clear()
+        checkpoint.update(plain)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        model = getattr(runner.model, 'module', runner.model)
+        state = {name.removeprefix('module.'): t for name, t in checkpoint['state_dict'].items()}
+        check_fits(state, model, BACKBONE if hasattr(model, 'backbone') else '', 'The weights')
+        if any(name.startswith(ALIGNER) for name in state):
+            check_fits(state, model, ALIGNER, "The aligner's weights")
+        if hasattr(model, 'note_loaded'):
+            model.note_loaded(
+                set(state), checkpoint_id(runner.cfg.load_from) if runner.cfg.get('load_from') else None
+            )
+        checkpoint['state_dict'] = state
+        hub = checkpoint.get('message_hub')
+        if hub:
+            hub['log_scalars'] = restore_history(hub['log_scalars'])
+            info = hub['runtime_info']
+            for key in [key for key in info if key == 'last_ckpt' or key.startswith('best_ckpt')]:
+                info[key] = str(Path(runner.work_dir) / Path(info[key]).name)

@@ -1,0 +1,1 @@
+"""Raw files developed by a trained network."""

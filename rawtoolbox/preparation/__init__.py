@@ -1,0 +1,1 @@
+"""Data sets out of photographs, and what is wrong with them."""

@@ -1,0 +1,1 @@
+"""The SR-RAW photographs turned into pairs."""

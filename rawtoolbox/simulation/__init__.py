@@ -1,0 +1,1 @@
+"""Scenes, cameras and pairs that are computed, with the truth about each."""

@@ -1,0 +1,216 @@
+"""Checkpoints that hold tensors and plain values only, and are loaded without running code from them."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.runner import CheckpointLoader
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from rawtoolbox.files.atomic import atomic_path, sha256
+from rawtoolbox.registry import ALIGNERS
+
+BACKBONE = 'backbone.'
+ALIGNER = 'aligner.'
+
+
+@CheckpointLoader.register_scheme(prefixes='', force=True)
+def load_local(filename: str, map_location: Any = None) -> dict[str, Any]:
+    """Loads a checkpoint of a training run, or a published one, from a local file.
+
+    Replaces mmengine's loader for local files, which unpickles whatever it is given.
+
+    Args:
+        filename: A ``.pth`` file written by a run, or a ``.safetensors`` file written by ``tools/publish.py``.
+        map_location: As in :func:`torch.load`.
+
+    Returns:
+        A dict with at least ``state_dict`` (names as in the whole model) and ``meta``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged, is something else, or holds more than tensors and plain values.
+    """
+    path = Path(filename).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'No checkpoint {path}. Look in the work folder for epoch_*.pth or best_*.pth.'
+        )
+    if path.suffix == '.safetensors':
+        tensors, meta = load_published(path, map_location)
+        return {'state_dict': {BACKBONE + name: tensor for name, tensor in tensors.items()}, 'meta': meta}
+    try:
+        checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f'{path} is refused: it is no checkpoint of tensors and plain values ({_first_line(error)}). '
+            'Loading it could run code. Convert official weights by tools/convert_weights/.'
+        ) from error
+    except (RuntimeError, EOFError, OSError) as error:
+        raise ValueError(
+            f'{path} is damaged or no checkpoint: {_first_line(error)}. Copy it anew.'
+        ) from error
+    if not isinstance(checkpoint, Mapping):
+        raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint.')
+    return checkpoint if 'state_dict' in checkpoint else {'state_dict': checkpoint, 'meta': {}}
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition('\n')[0] or 'it is empty'
+
+
+def load_published(
+    path: str | Path, map_location: Any = None
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Loads a published backbone: its tensors and what was written beside them.
+
+    Args:
+        path: A ``.safetensors`` file.
+        map_location: A device, or None for the CPU.
+
+    Returns:
+        Tensors by their name in the backbone, and the metadata (``config``: dict to build the backbone from).
+
+    Raises:
+        ValueError: The file is damaged or of another kind.
+    """
+    try:
+        with safe_open(path, framework='pt', device=str(map_location or 'cpu')) as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f'{path} is damaged or no safetensors file: {error}. Copy it anew.') from error
+    return tensors, {key: json.loads(value) for key, value in metadata.items() if key != 'format'}
+
+
+def publish(
+    checkpoint: str | Path,
+    out: str | Path,
+    config: dict[str, Any],
+    extra: dict[str, Any],
+    part: str = 'backbone',
+    dtype: torch.dtype | None = None,
+) -> str:
+    """Writes one network of a training checkpoint alone, with its config inside.
+
+    Args:
+        checkpoint: A ``.pth`` file of a training run.
+        out: The ``.safetensors`` file to write.
+        config: Plain config of the network (``type`` as a string).
+        extra: Other plain values to keep, such as the camera's levels.
+        part: Where the network is in the model: ``'backbone'``, ``'aligner.colour_mapper'``, ``'flow_estimator'``.
+        dtype: Type that floating-point weights are written in; None for their own.
+
+    Returns:
+        SHA-256 of the written file.
+
+    Raises:
+        ValueError: The checkpoint has no such network.
+    """
+    loaded = load_local(str(checkpoint), 'cpu')
+    state = loaded.get('ema_state_dict') or loaded['state_dict']
+    state = {name.removeprefix('module.'): tensor for name, tensor in state.items()}
+    prefix = f'{part}.'
+    tensors = {
+        name.removeprefix(prefix): (t.to(dtype) if dtype and t.is_floating_point() else t).contiguous()
+        for name, t in state.items()
+        if name.startswith(prefix)
+    }
+    if not tensors:
+        raise ValueError(
+            f'{checkpoint} has no weights named {prefix}*: it is the checkpoint of another model.'
+        )
+    metadata = {key: json.dumps(value) for key, value in {'config': config, **extra}.items()}
+    with atomic_path(out) as temporary:
+        save_file(tensors, temporary, metadata)
+    return sha256(out)
+
+
+def check_fits(state: Mapping[str, torch.Tensor], model: torch.nn.Module, only: str, what: str) -> None:
+    """Checks that the weights under a prefix are exactly those that the model has there.
+
+    Args:
+        state: Loaded weights.
+        model: The model that is to take them.
+        only: Prefix of the names compared, such as ``'backbone.'``.
+        what: How the message calls the weights.
+
+    Raises:
+        ValueError: Names or shapes differ; the message lists some of them.
+    """
+    have = {name: tuple(t.shape) for name, t in state.items() if name.startswith(only)}
+    want = {name: tuple(t.shape) for name, t in model.state_dict().items() if name.startswith(only)}
+    if have == want:
+        return
+    missing, unexpected = sorted(want.keys() - have.keys()), sorted(have.keys() - want.keys())
+    shapes = [
+        f'{n} {have[n]} instead of {want[n]}' for n in sorted(have.keys() & want.keys()) if have[n] != want[n]
+    ]
+    parts = [
+        f'{len(names)} {kind} ({", ".join(names[:3])}{", ..." if len(names) > 3 else ""})'
+        for kind, names in (('missing', missing), ('unexpected', unexpected), ('of another shape', shapes))
+        if names
+    ]
+    raise ValueError(
+        f'{what} belong to another network: {"; ".join(parts)}. Check that config and checkpoint match.'
+    )
+
+
+def provenance(checkpoint: str | Path) -> dict[str, Any]:
+    """What a run's checkpoint says of how it came about: its config, seed and length.
+
+    Returns:
+        ``config`` (the whole, as Python), ``seed``, ``iterations``, ``epochs`` and ``torch`` (version of it).
+    """
+    meta = load_local(str(checkpoint), 'cpu')['meta']
+    done = {'iterations': meta.get('iter'), 'epochs': meta.get('epoch')}
+    return {'config': meta.get('cfg'), 'seed': meta.get('seed'), **done, 'torch': torch.__version__}
+
+
+def checkpoint_id(path: str | Path) -> str:
+    """Name and hash of a checkpoint, as results quote it."""
+    return f'{Path(path).name} sha256:{sha256(path)[:16]}'
+
+
+def load_aligner(path: str | Path) -> torch.nn.Module:
+    """The aligner of a training run, built as that run's config says, with its weights.
+
+    Args:
+        path: A checkpoint of the run.
+
+    Raises:
+        ValueError: The file holds no aligner.
+    """
+    checkpoint = load_local(str(path), 'cpu')
+    config = checkpoint.get('meta', {}).get('model', {}).get('aligner')
+    if not config:
+        raise ValueError(f'{path} holds no aligner: name a checkpoint (.pth) of a run that trained with one.')
+    mapper = config.get('colour_mapper')
+    if mapper and mapper.get('weights'):  # those it started from; the checkpoint has what they became
+        config = {**config, 'colour_mapper': {**mapper, 'weights': None}}
+    aligner = ALIGNERS.build(config)
+    weights = {n[len(ALIGNER) :]: t for n, t in checkpoint['state_dict'].items() if n.startswith(ALIGNER)}
+    check_fits(weights, aligner, '', f'The weights of the aligner in {path}')
+    aligner.load_state_dict(weights)
+    return aligner
+
+
+def latest_checkpoint(work_dir: str | Path) -> Path | None:
+    """The newest checkpoint in a work folder, wherever that folder has been moved to.
+
+    mmengine writes an absolute path into ``last_checkpoint``; only its name counts here.
+    """
+    folder = Path(work_dir)
+    pointer = folder / 'last_checkpoint'
+    if pointer.is_file():
+        named = folder / Path(pointer.read_text().strip()).name
+        if named.is_file():
+            return named
+    found = [*folder.glob('epoch_*.pth'), *folder.glob('iter_*.pth')]
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)

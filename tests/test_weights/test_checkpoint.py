@@ -1,0 +1,146 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+from torch import nn
+
+from rawtoolbox.aligners import GCM
+from rawtoolbox.engine.checkpoint_hook import restore_history, to_plain
+from rawtoolbox.weights.checkpoint import (
+    check_fits,
+    latest_checkpoint,
+    load_aligner,
+    load_local,
+    load_published,
+    provenance,
+    publish,
+)
+
+
+def test_plain_values_load_without_unpickling(tmp_path):
+    buffer = HistoryBuffer([1.0, 2.5], [1, 4])
+    content = {
+        'hub': {'loss': buffer},
+        'numpy': np.float64(0.5),
+        'array': np.arange(3),
+        'nested': [(1, 'a'), {'t': torch.ones(2)}],
+        'method': buffer.mean,
+    }
+    torch.save(to_plain(content), tmp_path / 'plain.pth')
+    loaded = torch.load(tmp_path / 'plain.pth', weights_only=True)
+    assert loaded['numpy'] == 0.5
+    assert loaded['array'].tolist() == [0, 1, 2]
+    assert loaded['nested'][0] == (1, 'a')
+    assert 'method' not in loaded
+    restored = restore_history(loaded['hub'])['loss']
+    assert restored.mean() == buffer.mean()
+    assert restored.data[1].tolist() == [1, 4]
+
+
+def test_raw_state_dict_is_wrapped(tmp_path):
+    torch.save({'backbone.weight': torch.ones(1)}, tmp_path / 'state.pth')
+    assert load_local(tmp_path / 'state.pth')['state_dict'].keys() == {'backbone.weight'}
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (b'', 'damaged or no checkpoint'),
+        (b'not a checkpoint at all', 'refused|damaged'),
+        (pickle.dumps(print), 'refused'),
+        (pickle.dumps([1, 2]), 'holds a list|refused|damaged'),
+    ],
+)
+def test_what_is_no_checkpoint_is_named(tmp_path, content, message):
+    path = tmp_path / 'file.pth'
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message) as error:
+        load_local(path)
+    assert 'file.pth' in str(error.value)
+
+
+def test_missing_checkpoint_says_where_to_look(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'No checkpoint .*Look in the work folder'):
+        load_local(tmp_path / 'none.pth')
+
+
+def test_damaged_safetensors_is_named(tmp_path):
+    (tmp_path / 'a.safetensors').write_bytes(b'\xff' * 64)
+    with pytest.raises(ValueError, match=r'a\.safetensors is damaged'):
+        load_local(tmp_path / 'a.safetensors')
+
+
+def test_publishing_keeps_the_backbone_alone_with_its_config(tmp_path):
+    state = {'backbone.conv.weight': torch.rand(2, 2).t(), 'aligner.gcm.weight': torch.rand(3)}
+    torch.save({'state_dict': state, 'meta': {}}, tmp_path / 'epoch.pth')
+    digest = publish(
+        tmp_path / 'epoch.pth', tmp_path / 'out.safetensors', {'type': 'Net', 'width': 3}, {'x': [1]}
+    )
+    assert len(digest) == 64
+    tensors, meta = load_published(tmp_path / 'out.safetensors')
+    assert tensors.keys() == {'conv.weight'}
+    assert torch.equal(tensors['conv.weight'], state['backbone.conv.weight'])
+    assert meta == {'config': {'type': 'Net', 'width': 3}, 'x': [1]}
+    assert load_local(tmp_path / 'out.safetensors')['state_dict'].keys() == {'backbone.conv.weight'}
+
+
+def test_averaged_weights_are_published_where_there_are_some(tmp_path):
+    state = {'backbone.w': torch.zeros(1)}
+    averaged = {'module.backbone.w': torch.ones(1), 'steps': torch.tensor(3)}
+    torch.save({'state_dict': state, 'ema_state_dict': averaged}, tmp_path / 'epoch.pth')
+    publish(tmp_path / 'epoch.pth', tmp_path / 'out.safetensors', {}, {})
+    assert load_published(tmp_path / 'out.safetensors')[0]['w'].item() == 1
+
+
+def test_another_part_is_published_in_half_precision(tmp_path):
+    state = {'flow_estimator.w': torch.full((2,), 0.1), 'flow_estimator.steps': torch.tensor(70_000)}
+    torch.save({'state_dict': {**state, 'loss.w': torch.ones(1)}, 'meta': {}}, tmp_path / 'iter.pth')
+    out = tmp_path / 'flow.safetensors'
+    publish(tmp_path / 'iter.pth', out, {'type': 'Flow'}, {}, 'flow_estimator', torch.float16)
+    tensors, meta = load_published(out)
+    assert meta == {'config': {'type': 'Flow'}}
+    assert tensors['w'].dtype == torch.float16
+    assert tensors['steps'].item() == 70_000
+    with pytest.raises(ValueError, match=r'no weights named backbone\.\*'):
+        publish(tmp_path / 'iter.pth', out, {}, {})
+
+
+def test_provenance_is_what_the_run_wrote_down(tmp_path):
+    meta = {'cfg': 'model = 1', 'seed': 3, 'iter': 40, 'epoch': 0}
+    torch.save({'state_dict': {}, 'meta': meta}, tmp_path / 'iter.pth')
+    expected = {'config': 'model = 1', 'seed': 3, 'iterations': 40, 'epochs': 0, 'torch': torch.__version__}
+    assert provenance(tmp_path / 'iter.pth') == expected
+
+
+def test_differences_are_counted_and_named():
+    model = nn.ModuleDict({'backbone': nn.Linear(2, 3)})
+    state = {'backbone.weight': torch.zeros(4, 2), 'backbone.scale': torch.zeros(1)}
+    with pytest.raises(ValueError, match='belong to another network') as error:
+        check_fits(state, model, 'backbone.', 'The weights')
+    text = str(error.value)
+    assert '1 missing (backbone.bias)' in text
+    assert '1 unexpected (backbone.scale)' in text
+    assert '(4, 2) instead of (3, 2)' in text
+    check_fits(model.state_dict(), model, 'backbone.', 'The weights')
+
+
+def test_latest_checkpoint_is_found_where_the_folder_is_now(tmp_path):
+    assert latest_checkpoint(tmp_path) is None
+    for name in ('epoch_1.pth', 'epoch_2.pth'):
+        (tmp_path / name).write_bytes(b'')
+    (tmp_path / 'last_checkpoint').write_text('/somewhere/else/epoch_1.pth')
+    assert latest_checkpoint(tmp_path) == tmp_path / 'epoch_1.pth'
+    (tmp_path / 'last_checkpoint').write_text('/somewhere/else/epoch_9.pth')
+    assert latest_checkpoint(tmp_path).name in ('epoch_1.pth', 'epoch_2.pth')
+
+
+def test_aligner_is_loaded_without_the_weights_that_it_started_from(tmp_path):
+    mapper = {'type': 'GCM', 'width': 8, 'weights': 'long_gone.safetensors'}
+    config = {'type': 'FlowAligner', 'flow_estimator': {'type': 'DISFlow'}, 'colour_mapper': mapper}
+    trained = GCM(width=8)
+    state = {f'aligner.colour_mapper.{name}': value for name, value in trained.state_dict().items()}
+    torch.save({'state_dict': state, 'meta': {'model': {'aligner': config}}}, tmp_path / 'epoch.pth')
+    loaded = load_aligner(tmp_path / 'epoch.pth').colour_mapper
+    assert torch.equal(loaded.tail.weight, trained.tail.weight)
