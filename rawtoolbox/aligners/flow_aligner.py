@@ -9,11 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rawtoolbox.aligners.base import Aligned
-from rawtoolbox.losses.images import at_least_float32
 from rawtoolbox.losses.pixel import Form, masked_l1
 from rawtoolbox.ops.checks import check_finite, check_shape
 from rawtoolbox.ops.colour import gamma_encode, match_exposure
 from rawtoolbox.ops.colour_fit import fit_colours
+from rawtoolbox.ops.masked import at_least_float32
+from rawtoolbox.ops.resize import shrink
 from rawtoolbox.ops.warp import Scaling, backward_warp, forward_backward_mask, resize_flow, valid_mask
 from rawtoolbox.registry import ALIGNERS, FLOW_ESTIMATORS
 
@@ -195,10 +196,3 @@ def warp_target(
         warped, coverage = backward_warp(target, flow, scaling)
     mask = valid_mask(coverage, eps)
     return warped * mask, mask
-
-
-def shrink(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """The image at another size, low-pass filtered, or itself where it has that size already."""
-    if image.shape[-2:] == tuple(size):
-        return image
-    return F.interpolate(image, size, mode='bilinear', antialias=True)

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from rawtoolbox.aligners.base import Aligned
-from rawtoolbox.aligners.flow_aligner import shrink, warp_target
+from rawtoolbox.aligners.flow_aligner import warp_target
 from rawtoolbox.ops.checks import check_finite, check_shape
 from rawtoolbox.ops.colour import gamma_encode, luminance, match_exposure
+from rawtoolbox.ops.geometry import homography_flow
+from rawtoolbox.ops.resize import shrink
 from rawtoolbox.registry import ALIGNERS
 
 METHODS = {'ransac': cv2.RANSAC, 'usac': cv2.USAC_MAGSAC}
@@ -113,7 +115,7 @@ class HomographyAligner(nn.Module):
                 raise ValueError(f"{message} fallback='identity' takes such targets as they are.") from error
             warnings.warn(f'{message} Its target is taken as it is.', stacklevel=2)
             matrix = np.eye(3)
-        return homography_flow(matrix, first.shape)
+        return homography_flow(matrix, first.shape).astype(np.float32)
 
 
 def find_homography(
@@ -178,14 +180,6 @@ def keeps_shape(matrix: np.ndarray, size: tuple[int, int]) -> bool:
     turns = sides[:, 0] * np.roll(sides, -1, 0)[:, 1] - sides[:, 1] * np.roll(sides, -1, 0)[:, 0]
     area = abs(cv2.contourArea(quad.astype(np.float32))) / (height * width)
     return bool((turns > 0).all() and 0.25 < area < 4)
-
-
-def homography_flow(matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The displacement of every pixel by a homography, (2, H, W) float32, x then y."""
-    y, x = np.mgrid[: size[0], : size[1]].astype(np.float64)
-    positions = np.stack([x, y], axis=-1)
-    moved = cv2.perspectiveTransform(positions, matrix)
-    return np.moveaxis(moved - positions, -1, 0).astype(np.float32)
 
 
 def grey_8bit(images: Tensor) -> np.ndarray:

@@ -12,8 +12,8 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from rawtoolbox.losses.contextual import MOST_POSITIONS, Coordinates, Form, check_options, contextual
-from rawtoolbox.losses.images import mask_images
 from rawtoolbox.losses.vgg import VGGFeatures
+from rawtoolbox.ops.masked import mask_images
 from rawtoolbox.registry import LOSSES
 
 

@@ -13,8 +13,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from rawtoolbox.losses.images import at_least_float32, check_images, mask_images
 from rawtoolbox.losses.vgg import VGGFeatures
+from rawtoolbox.ops.masked import at_least_float32, check_images, mask_images
 from rawtoolbox.registry import LOSSES
 
 Distance = Literal['cosine', 'l2']

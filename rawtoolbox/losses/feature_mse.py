@@ -8,9 +8,9 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rawtoolbox.losses.images import mask_images
 from rawtoolbox.losses.vgg import MEAN, STD, VGGFeatures
 from rawtoolbox.ops.constants import constant
+from rawtoolbox.ops.masked import mask_images
 from rawtoolbox.registry import LOSSES
 
 

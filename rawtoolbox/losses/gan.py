@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rawtoolbox.losses.images import at_least_float32
+from rawtoolbox.ops.masked import at_least_float32
 from rawtoolbox.registry import LOSSES
 
 Form = Literal['lsgan', 'vanilla', 'wgan']

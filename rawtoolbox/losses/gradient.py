@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rawtoolbox.losses.images import mask_images
 from rawtoolbox.losses.pixel import masked_l1
+from rawtoolbox.ops.masked import mask_images
 from rawtoolbox.registry import LOSSES
 
 EPS = 1e-6  # under the root, whose slope at zero is infinite

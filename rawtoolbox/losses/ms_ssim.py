@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rawtoolbox.losses.images import mask_images
+from rawtoolbox.ops.masked import mask_images
 from rawtoolbox.ops.ssim import ssim_maps
 from rawtoolbox.registry import LOSSES
 

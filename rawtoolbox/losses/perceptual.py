@@ -9,8 +9,8 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rawtoolbox.losses.images import check_images, mask_images
 from rawtoolbox.losses.vgg import VGGFeatures
+from rawtoolbox.ops.masked import check_images, mask_images
 from rawtoolbox.registry import LOSSES
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from rawtoolbox.losses.images import at_least_float32, check_images
+from rawtoolbox.ops.masked import at_least_float32, check_images
 from rawtoolbox.registry import LOSSES
 
 Form = Literal['official', 'masked_mean']

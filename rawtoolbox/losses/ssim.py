@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from rawtoolbox.losses.images import mask_images
+from rawtoolbox.ops.masked import mask_images
 from rawtoolbox.ops.ssim import Padding, ssim_maps
 from rawtoolbox.registry import LOSSES
 

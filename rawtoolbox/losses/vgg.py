@@ -11,9 +11,9 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from rawtoolbox.losses.images import at_least_float32
 from rawtoolbox.ops.checks import check_shape
 from rawtoolbox.ops.constants import constant
+from rawtoolbox.ops.masked import at_least_float32
 from rawtoolbox.weights.imagenet import load_weights
 
 ARCHS = ('vgg16', 'vgg19')

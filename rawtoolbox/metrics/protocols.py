@@ -13,12 +13,12 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from rawtoolbox.aligners.flow_aligner import shrink
 from rawtoolbox.metrics import report
 from rawtoolbox.metrics.flow import endpoint_error, summarise_error
 from rawtoolbox.metrics.lpips import load_lpips, lpips
 from rawtoolbox.metrics.psnr import psnr
 from rawtoolbox.metrics.ssim import ssim
+from rawtoolbox.ops.resize import shrink
 from rawtoolbox.ops.warp import Scaling, backward_warp, resize_flow, valid_mask
 from rawtoolbox.registry import FLOW_ESTIMATORS, METRICS, suggest
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rawtoolbox.aligners import Aligned
-from rawtoolbox.aligners.flow_aligner import shrink
+from rawtoolbox.ops.resize import shrink
 from rawtoolbox.ops.warp import valid_mask
 from rawtoolbox.registry import LOSSES
 

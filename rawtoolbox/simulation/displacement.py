@@ -10,6 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from rawtoolbox.ops.geometry import homography_flow
+
 # cv2.remap knows positions to 1/32 pixel (INTER_TAB_SIZE, OpenCV 4), 16-bit flow files to 1/64.
 # A field on this grid is therefore the same in the images, in the file and in memory.
 FLOW_STEP = 1 / 32
@@ -52,21 +54,6 @@ def draw_homography(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarr
     angle = rng.uniform(0, 2 * np.pi)
     moves = 0.6 * np.array([np.cos(angle), np.sin(angle)]) + rng.uniform(-0.2, 0.2, (4, 2))
     return cv2.getPerspectiveTransform(corners, (corners + moves).astype(np.float32))
-
-
-def homography_flow(matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The displacement of every pixel by a homography.
-
-    Args:
-        matrix: (3, 3), acting on (x, y, 1) in pixels.
-        size: Height and width.
-
-    Returns:
-        (2, H, W) float64, x then y.
-    """
-    y, x = np.mgrid[: size[0], : size[1]].astype(np.float64)
-    moved_x, moved_y, scale = np.einsum('ij,jhw->ihw', matrix, np.stack([x, y, np.ones_like(x)]))
-    return np.stack([moved_x / scale - x, moved_y / scale - y])
 
 
 def smooth_relief(rng: np.random.Generator, size: tuple[int, int], waves: int = 4) -> np.ndarray:

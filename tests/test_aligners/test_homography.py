@@ -9,8 +9,9 @@ import torch
 from skimage import data
 
 from rawtoolbox.aligners import HomographyAligner
-from rawtoolbox.aligners.homography import homography_flow, keeps_shape
+from rawtoolbox.aligners.homography import keeps_shape
 from rawtoolbox.ops.colour import gamma_encode
+from rawtoolbox.ops.geometry import homography_flow
 from rawtoolbox.registry import ALIGNERS
 
 MATRIX = np.array([[1.01, 0.01, 3.0], [-0.01, 0.99, -2.0], [2e-5, -1e-5, 1.0]])
@@ -36,16 +37,6 @@ def test_finds_a_homography(pair, method):
     inside = aligned.mask.bool().expand_as(exact)
     assert (aligned.target - exact)[inside].abs().mean() < 0.02
     assert not aligned.target[~inside].any()
-
-
-def test_flow_of_a_homography():
-    shift = np.array([[1, 0, 2.5], [0, 1, -1], [0, 0, 1]], float)
-    flow = homography_flow(shift, (3, 4))
-    assert flow.shape == (2, 3, 4) and (flow[0] == 2.5).all() and (flow[1] == -1).all()
-    corner = MATRIX @ [5, 2, 1]
-    np.testing.assert_allclose(
-        homography_flow(MATRIX, (3, 6))[:, 2, 5], corner[:2] / corner[2] - [5, 2], rtol=1e-5
-    )
 
 
 def test_larger_target(pair):

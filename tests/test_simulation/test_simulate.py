@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from rawtoolbox.ops.demosaic import demosaic_bilinear
+from rawtoolbox.ops.geometry import homography_flow
 from rawtoolbox.ops.warp import backward_warp
 from rawtoolbox.simulation import photographs
 from rawtoolbox.simulation.cameras import (
@@ -25,7 +26,7 @@ from rawtoolbox.simulation.cameras import (
     smoothstep,
     vignette,
 )
-from rawtoolbox.simulation.displacement import FLOW_STEP, draw_flow, draw_homography, homography_flow
+from rawtoolbox.simulation.displacement import FLOW_STEP, draw_flow, draw_homography
 from rawtoolbox.simulation.photographs import PHOTOGRAPHS, Photograph, read_photograph, resize, turn_hue
 from rawtoolbox.simulation.scene import draw_scene, render_scene
 from rawtoolbox.simulation.zrr import simulate_dataset
@@ -101,17 +102,6 @@ def test_raw_is_aligned_with_aligned_not_with_target(pair):
 
 
 # --- displacement -------------------------------------------------------------------------------------------
-
-
-def test_homography_flow_is_opencvs():
-    size = (23, 31)
-    matrix = draw_homography(np.random.default_rng(3), size)
-    y, x = np.mgrid[: size[0], : size[1]].astype(np.float64)
-    points = np.stack([x, y], axis=-1).reshape(-1, 1, 2)
-    moved = cv2.perspectiveTransform(points, matrix) - points
-    np.testing.assert_allclose(
-        homography_flow(matrix, size), moved.reshape(*size, 2).transpose(2, 0, 1), atol=1e-9
-    )
 
 
 def test_homography_moves_corners_together():

@@ -1,4 +1,4 @@
-"""What every loss on images does first: check, mask, and leave half precision."""
+"""Pairs of images with a mask: checked, masked, and out of half precision."""
 
 from __future__ import annotations
 
