@@ -20,8 +20,8 @@ from rawtoolbox.benchmarks.alignment.figure import alignment_figure
 from rawtoolbox.benchmarks.alignment.middlebury import middlebury_errors, middlebury_table
 from rawtoolbox.engine.cli import run_cli
 from rawtoolbox.files.atomic import check_writable, write_atomically
+from rawtoolbox.files.images import write_image
 from rawtoolbox.simulation.known_pairs import held_out, simulated_pairs, stereo_pair
-from rawtoolbox.visualization import write_image
 from rawtoolbox.weights.checkpoint import load_aligner
 
 SWEEPS = (*benchmark.SWEEPS, benchmark.STEREO)

@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from rawtoolbox.benchmarks.alignment.figure import illumination_figure
 from rawtoolbox.benchmarks.alignment.illumination import colour_outputs, illumination_table
 from rawtoolbox.engine.cli import run_cli
+from rawtoolbox.files.images import write_image
 from rawtoolbox.simulation.known_pairs import held_out, simulated_pairs
-from rawtoolbox.visualization import write_image
 from rawtoolbox.weights.checkpoint import load_aligner
 
 

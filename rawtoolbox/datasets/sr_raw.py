@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from rawtoolbox.files.images import check_photo_header, existing_file, read_header, read_photo
+from rawtoolbox.files.layouts import SR_PHOTO_FOLDER, SR_RAW_FOLDER, SR_TARGET_FOLDER
 from rawtoolbox.ops.augment import random_crop_window
 from rawtoolbox.ops.bayer import unpack_mosaic
 from rawtoolbox.registry import DATASETS
@@ -119,8 +120,8 @@ class SRRAWDataset(Dataset):
             'white_balance': torch.tensor(self.gains[raw.parents[1]][raw.stem])[list(GAINS)],
         }
         if self.with_rgb:
-            inputs['rgb'] = _cut(read_photo(_partner(raw, 'input_x4_rgb')), y, x, height, width)
-        target = read_photo(_partner(raw, 'target_x4_rgb'))
+            inputs['rgb'] = _cut(read_photo(_partner(raw, SR_PHOTO_FOLDER)), y, x, height, width)
+        target = read_photo(_partner(raw, SR_TARGET_FOLDER))
         meta = {
             'name': f'{raw.parents[1].name}-{raw.stem}',
             'origin': torch.tensor([y, x]),
@@ -153,7 +154,7 @@ class SRRAWDataset(Dataset):
                 f'{", ".join(self.gains[raw.parents[1]]) or "none"}. Extract the data set again.'
             )
         height, width = (2 * size for size in read_packed(raw).shape[:2])
-        for kind, scale in (('target_x4_rgb', SCALE), *((('input_x4_rgb', 1),) if self.with_rgb else ())):
+        for kind, scale in ((SR_TARGET_FOLDER, SCALE), *(((SR_PHOTO_FOLDER, 1),) if self.with_rgb else ())):
             path = _partner(raw, kind)
             check_photo_header(header := read_header(path), path)
             if (header.height, header.width) != (scale * height, scale * width):
@@ -231,7 +232,7 @@ def _list_scenes(folder: Path, expected: int | None) -> list[Path]:
             f'{folder}: expected a folder of scenes, found none. Download SR-RAW from {OFFICIAL_PLACE}, or make '
             'the folder from the original files by tools/prepare_data/sr_raw.py.'
         )
-    scenes = sorted(scene for scene in folder.iterdir() if (scene / 'input_x4_raw').is_dir())
+    scenes = sorted(scene for scene in folder.iterdir() if (scene / SR_RAW_FOLDER).is_dir())
     if not scenes or (expected is not None and len(scenes) != expected):
         raise ValueError(
             f'{folder}: expected {expected or "some"} scenes (folders with input_x4_raw inside), found {len(scenes)}. '
@@ -245,7 +246,7 @@ def _list_raws(scenes: list[Path], wanted: set[str] | None, folder: Path) -> lis
     raws = [
         raw
         for scene in scenes
-        for raw in sorted((scene / 'input_x4_raw').glob('*.npy'))
+        for raw in sorted((scene / SR_RAW_FOLDER).glob('*.npy'))
         if wanted is None or raw.stem in wanted
     ]
     if not raws:
@@ -261,7 +262,7 @@ def _partner(raw: Path, kind: str) -> Path:
         FileNotFoundError: It is not there; for the camera's own photo the message says how to have it made.
     """
     path = raw.parents[1] / kind / f'{raw.stem}.png'
-    if kind == 'input_x4_rgb' and not path.is_file():
+    if kind == SR_PHOTO_FOLDER and not path.is_file():
         raise FileNotFoundError(
             f"{path}: expected the camera's photo (with_rgb=True), found none: the published data set has raws "
             'only. Make it from the original files by tools/prepare_data/sr_raw.py.'

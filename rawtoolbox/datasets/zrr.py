@@ -9,7 +9,9 @@ from torch.utils.data import Dataset
 
 from rawtoolbox.datasets.packed import SUFFIX
 from rawtoolbox.datasets.packed_pairs import SAMPLED, PackedPairs, spread
-from rawtoolbox.datasets.zrr_files import PairFiles, natural_key, split_folder
+from rawtoolbox.datasets.zrr_files import PairFiles, split_folder
+from rawtoolbox.files.layouts import PHOTO_FOLDER, RAW_FOLDER
+from rawtoolbox.files.names import natural_key
 from rawtoolbox.registry import DATASETS
 
 OFFICIAL_COUNTS = {'train': 46839, 'test': 1204}
@@ -70,8 +72,8 @@ class ZRRDataset(Dataset):
         patch_size: int | tuple[int, int] | None = 448,
         with_truth: bool = False,
         bit_depth: int = 10,
-        raw_dir: str = 'huawei_raw',
-        target_dir: str | None = 'canon',
+        raw_dir: str = RAW_FOLDER,
+        target_dir: str | None = PHOTO_FOLDER,
         expected_count: int | None = None,
         names: list[str] | int | None = None,
         check_headers: Literal['sample', 'all', 'none'] = 'sample',

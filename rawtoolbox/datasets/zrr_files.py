@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,8 @@ from rawtoolbox.files.images import (
     read_mosaic,
     read_photo,
 )
+from rawtoolbox.files.layouts import ALIGNED_FOLDER, FLOW_FOLDER
+from rawtoolbox.files.names import natural_key
 
 OFFICIAL_PLACE = 'https://people.ee.ethz.ch/~ihnatova/pynet.html#dataset'
 IMAGE_SUFFIXES = {'.png', '.jpg', '.jpeg'}
@@ -95,11 +96,6 @@ class PairFiles:
         return {'name': name, **{key: torch.tensor(place[key]) for key in ('origin', 'frame_size')}}
 
 
-def natural_key(name: str) -> list[tuple[int, str]]:
-    """Sorts numbers in names by value: 2 before 10."""
-    return [(int(part), '') if part.isdecimal() else (-1, part) for part in re.split(r'(\d+)', name)]
-
-
 def split_folder(root: Path, split: str) -> Path:
     """The folder of a split."""
     remedy = (
@@ -136,7 +132,8 @@ def list_images(folder: Path) -> dict[str, Path]:
 
 def _list_truth(folder: Path) -> dict[str, dict[str, Path]]:
     """Files of the truth, as far as it is there."""
-    truth = {kind: list_images(folder / kind) for kind in ('aligned', 'flow') if (folder / kind).is_dir()}
+    folders = {'aligned': folder / ALIGNED_FOLDER, 'flow': folder / FLOW_FOLDER}
+    truth = {kind: list_images(path) for kind, path in folders.items() if path.is_dir()}
     if not truth:
         raise FileNotFoundError(
             f'{folder}: expected the folders aligned or flow (with_truth=True), found neither: real pairs have no '

@@ -206,7 +206,8 @@ class PredictionWriterHook(Hook):
         data_batch: Any = None,
         outputs: list[dict[str, Any]] | None = None,
     ) -> None:
-        from rawtoolbox.visualization import to_image, write_image
+        from rawtoolbox.files.images import write_image
+        from rawtoolbox.visualization import to_image
 
         for output in outputs or []:
             write_image(self.out_dir / f'{output["name"]}.png', to_image(output['pred']))

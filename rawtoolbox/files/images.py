@@ -12,6 +12,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from rawtoolbox.files.atomic import atomic_path
+
 Size = tuple[int, int]
 
 PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
@@ -228,3 +230,16 @@ def _decode(data: bytes, flags: int, path: str | Path) -> np.ndarray:
             f'{path}: expected an image, found one whose pixels are damaged. Copy or extract it again.'
         )
     return image
+
+
+def write_image(path: str | Path, image: np.ndarray) -> None:
+    """Writes an (H, W, 3) uint8 RGB image whole or not at all.
+
+    Raises:
+        OSError: The file could not be written.
+    """
+    with atomic_path(path) as temporary:
+        ok, encoded = cv2.imencode(Path(path).suffix, image[..., ::-1])
+        if not ok:
+            raise OSError(22, 'the image could not be encoded')
+        temporary.write_bytes(encoded.tobytes())

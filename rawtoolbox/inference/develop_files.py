@@ -16,12 +16,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from rawtoolbox.files.images import write_image
 from rawtoolbox.inference.inferencer import Developed, Inferencer
 from rawtoolbox.raw.develop import develop, turn_upright
 from rawtoolbox.raw.frame import RawFrame
 from rawtoolbox.raw.photo import SUFFIXES, quantise, write_photo
 from rawtoolbox.raw.signature import describe_content, may_be_camera_file
-from rawtoolbox.visualization.strip import caption, write_image
+from rawtoolbox.visualization.strip import caption
 
 CAMERA_SUFFIXES = frozenset(
     ('.3fr', '.arw', '.cr2', '.cr3', '.crw', '.dcr', '.dng', '.erf', '.fff', '.iiq', '.kdc', '.mef', '.mos')

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from rawtoolbox.files.layouts import pack_sr_raw, write_sr_pair
 from rawtoolbox.raw.dng import write_dng
 from rawtoolbox.raw.frame import Exposure
 from rawtoolbox.simulation.cameras import (
@@ -30,7 +31,6 @@ from rawtoolbox.simulation.scene import draw_scene
 SCALE = 4
 FOCAL_LENGTHS = (240, 150, 100, 70, 50, 35, 24)  # millimetres, of 00001 to 00007
 SONY = {'black_level': 512, 'white_level': 16383, 'bit_depth': 14}
-CLOCKWISE = ((0, 0), (0, 1), (1, 1), (1, 0))  # R, Gr, B, Gb of an RGGB tile
 
 
 class SRPair(NamedTuple):
@@ -121,29 +121,12 @@ def write_sr_scene(folder: Path, pairs: dict[str, SRPair], black_level: float, w
     """Writes a scene's pairs by their names, in the published layout."""
     lines = ['WB']
     for name, pair in pairs.items():
-        write_sr_pair(folder, name, pack(pair.mosaic, black_level, white_level), pair.target, pair.photo)
+        write_sr_pair(
+            folder, name, pack_sr_raw(pair.mosaic, black_level, white_level), pair.target, pair.photo
+        )
         red, green, blue = pair.gains
         lines += [f'{name}:', f'{red} {green} {green} {blue}']
     (folder / 'wb.txt').write_text('\n'.join(lines) + '\n', encoding='utf-8')
-
-
-def write_sr_pair(
-    folder: Path, name: str, packed: np.ndarray, target: np.ndarray, photo: np.ndarray | None
-) -> None:
-    """Writes one pair: packed raw (h, w, 4), target (8h, 8w, 3) and, where there is one, the photo (2h, 2w, 3)."""
-    for kind, image in (('target_x4_rgb', target), ('input_x4_rgb', photo)):
-        if image is not None:
-            (folder / kind).mkdir(parents=True, exist_ok=True)
-            encoded = cv2.imencode('.png', np.ascontiguousarray(image[..., ::-1]))[1]
-            (folder / kind / f'{name}.png').write_bytes(encoded.tobytes())
-    (folder / 'input_x4_raw').mkdir(parents=True, exist_ok=True)
-    np.save(folder / 'input_x4_raw' / f'{name}.npy', packed, allow_pickle=False)
-
-
-def pack(mosaic: np.ndarray, black_level: float, white_level: float) -> np.ndarray:
-    """(H, W) RGGB sensor values as (H/2, W/2, 4) float32: R, Gr, B, Gb, black at 0 and white at 1."""
-    planes = np.stack([mosaic[y::2, x::2] for y, x in CLOCKWISE], axis=-1).astype(np.float32)
-    return (planes - np.float32(black_level)) / np.float32(white_level - black_level)
 
 
 def simulate_original_scene(

@@ -18,12 +18,12 @@ import numpy as np
 from tqdm import tqdm
 
 from rawtoolbox.files.flow import write_flow_png
+from rawtoolbox.files.layouts import ALIGNED_FOLDER, FLOW_FOLDER, PHOTO_FOLDER, RAW_FOLDER
 from rawtoolbox.simulation.cameras import SimulationConfig
 from rawtoolbox.simulation.scene import Pair, Scene, draw_scene, render_scene
 
 __all__ = ['SimulationConfig', 'simulate_dataset']
 
-FOLDERS = ('huawei_raw', 'canon', 'aligned', 'flow')
 RECORD = 'simulation.json'
 FORMAT = 1  # to be raised when the same configuration would give other bytes
 
@@ -83,7 +83,7 @@ def _write_dataset(root: Path, config: SimulationConfig, counts: dict[str, int],
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
         for split, count in counts.items():
-            for folder in FOLDERS:
+            for folder in (RAW_FOLDER, PHOTO_FOLDER, ALIGNED_FOLDER, FLOW_FOLDER):
                 (root / split / folder).mkdir(parents=True)
             patches = {}
             tasks = [
@@ -141,11 +141,11 @@ def _write_patch(folder: Path, name: str, patch: Pair, config: SimulationConfig)
     """Writes the four files of a patch."""
     jpeg = [cv2.IMWRITE_JPEG_QUALITY, config.jpeg_quality]
     jpeg += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    files = (('huawei_raw', '.png', patch.mosaic, []), ('canon', '.jpg', patch.target[..., ::-1], jpeg))
-    for kind, suffix, image, options in (*files, ('aligned', '.png', patch.aligned[..., ::-1], [])):
+    files = ((RAW_FOLDER, '.png', patch.mosaic, []), (PHOTO_FOLDER, '.jpg', patch.target[..., ::-1], jpeg))
+    for kind, suffix, image, options in (*files, (ALIGNED_FOLDER, '.png', patch.aligned[..., ::-1], [])):
         encoded = cv2.imencode(suffix, image, options)[1]
         (folder / kind / f'{name}{suffix}').write_bytes(encoded.tobytes())
-    write_flow_png(folder / 'flow' / f'{name}.png', patch.flow, _ends_inside(patch.flow))
+    write_flow_png(folder / FLOW_FOLDER / f'{name}.png', patch.flow, _ends_inside(patch.flow))
 
 
 def _ends_inside(flow: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from rawtoolbox.files.atomic import atomic_path
+from rawtoolbox.files.images import write_image
 
 HEADER = 22  # rows of the caption above each picture
 
@@ -81,19 +81,6 @@ def strip(output: dict[str, Any]) -> np.ndarray:
         (text, cv2.copyMakeBorder(i, 0, height - i.shape[0], 0, 0, cv2.BORDER_CONSTANT)) for text, i in lined
     ]
     return np.concatenate([caption(image, text) for text, image in same], axis=1)
-
-
-def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Writes an (H, W, 3) uint8 RGB image whole or not at all.
-
-    Raises:
-        OSError: The file could not be written.
-    """
-    with atomic_path(path) as temporary:
-        ok, encoded = cv2.imencode(Path(path).suffix, image[..., ::-1])
-        if not ok:
-            raise OSError(22, 'the image could not be encoded')
-        temporary.write_bytes(encoded.tobytes())
 
 
 def write_strip(path: str | Path, output: dict[str, Any]) -> None:

@@ -10,8 +10,9 @@ from rawtoolbox.backbones import SRResNet
 from rawtoolbox.backbones.raw_input import RawInput
 from rawtoolbox.datasets import PatchSampler, SRRAWDataset
 from rawtoolbox.datasets.sr_raw import read_white_balance, to_mosaic
+from rawtoolbox.files.layouts import pack_sr_raw
 from rawtoolbox.models import RawPreprocessor
-from rawtoolbox.simulation.sr_raw import pack, render_sr_pair, simulate_sr_raw, sr_config
+from rawtoolbox.simulation.sr_raw import render_sr_pair, simulate_sr_raw, sr_config
 
 PACKED = ('R', 'Gr', 'B', 'Gb')
 
@@ -39,7 +40,7 @@ def test_reads_what_was_simulated(root, config):
 
 def test_every_sensor_value_survives_the_normalised_file():
     values = np.arange(0, 16384, dtype=np.uint16).reshape(128, 128)
-    assert torch.equal(to_mosaic(pack(values, 512, 16383), 512, 16383)[0], torch.from_numpy(values))
+    assert torch.equal(to_mosaic(pack_sr_raw(values, 512, 16383), 512, 16383)[0], torch.from_numpy(values))
 
 
 def test_packs_and_demosaics_as_the_official_code():

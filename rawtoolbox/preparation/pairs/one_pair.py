@@ -9,12 +9,13 @@ import cv2
 import numpy as np
 
 from rawtoolbox.files.atomic import write_atomically
+from rawtoolbox.files.layouts import PHOTO_FOLDER, RAW_FOLDER
 from rawtoolbox.preparation.agreement import measure, rejection
 from rawtoolbox.preparation.pairs.homography import MatchError
 from rawtoolbox.preparation.pairs.matching import match_pair
 from rawtoolbox.preparation.pairs.patches import SAMPLING_MARGIN, cut_photo, find_shift, grid
 from rawtoolbox.preparation.pairs.report import write_thumbnail
-from rawtoolbox.preparation.pairs.settings import PHOTO_FOLDER, RAW_FOLDER, Levels, PairSettings
+from rawtoolbox.preparation.pairs.settings import Levels, PairSettings
 from rawtoolbox.preparation.pairs.sources import Sources, read_photograph_file, relevel, render
 from rawtoolbox.raw import RawFrame, open_raw
 

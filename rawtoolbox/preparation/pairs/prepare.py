@@ -20,9 +20,10 @@ import cv2
 from tqdm import tqdm
 
 from rawtoolbox.files.atomic import write_atomically
+from rawtoolbox.files.layouts import PHOTO_FOLDER, RAW_FOLDER
 from rawtoolbox.preparation.pairs.one_pair import make_patches
 from rawtoolbox.preparation.pairs.report import write_report
-from rawtoolbox.preparation.pairs.settings import PHOTO_FOLDER, RAW_FOLDER, Levels, PairSettings, Result
+from rawtoolbox.preparation.pairs.settings import Levels, PairSettings, Result
 from rawtoolbox.preparation.pairs.sources import Sources
 from rawtoolbox.raw import open_raw
 

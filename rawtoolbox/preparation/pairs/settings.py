@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-RAW_FOLDER, PHOTO_FOLDER = 'huawei_raw', 'canon'  # the names of Zurich RAW to RGB, which every config reads
-
 
 @dataclass(frozen=True)
 class PairSettings:

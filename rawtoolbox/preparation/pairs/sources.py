@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import rawpy
 
-from rawtoolbox.datasets.zrr import natural_key
+from rawtoolbox.files.names import natural_key
 from rawtoolbox.raw import RawFrame, develop
 
 PHOTO_SUFFIXES = {'.jpg', '.jpeg', '.png', '.tif', '.tiff', '.bmp', '.webp'}

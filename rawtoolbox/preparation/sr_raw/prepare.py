@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from rawtoolbox.datasets.sr_raw import SCALE
 from rawtoolbox.files.images import read_photo
+from rawtoolbox.files.layouts import pack_sr_raw, write_sr_pair
 from rawtoolbox.preparation.sr_raw.alignment import (
     PairError,
     central_window,
@@ -33,7 +34,6 @@ from rawtoolbox.raw.camera_colour import camera_to_srgb_matrix
 from rawtoolbox.raw.develop import linear_mosaic
 from rawtoolbox.raw.frame import RawFrame
 from rawtoolbox.raw.reader import read_raw
-from rawtoolbox.simulation.sr_raw import pack, write_sr_pair
 
 PAIRS = {'00005': '00001', '00006': '00002', '00007': '00003'}  # input and target: 50/240, 35/150, 24/100 mm
 RAW_SUFFIXES = ('.arw', '.dng')
@@ -210,7 +210,7 @@ def _prepare_scene(
             except (OSError, ValueError) as error:
                 failures[f'{scene.name}/{name}'] = str(error)
                 continue
-            write_sr_pair(unfinished, name, pack(pair.mosaic, *levels), pair.target, pair.photo)
+            write_sr_pair(unfinished, name, pack_sr_raw(pair.mosaic, *levels), pair.target, pair.photo)
             lines += [f'{name}:', ' '.join(f'{gain:.6f}' for gain in white_balance(frame))]
         if len(lines) > 1:
             (unfinished / 'wb.txt').write_text('\n'.join(lines) + '\n', encoding='utf-8')
