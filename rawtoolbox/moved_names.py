@@ -4,6 +4,7 @@
 MOVED = {
     'rawtoolbox.engine.checkpoint.PlainCheckpointHook': 'rawtoolbox.engine.checkpoint_hook.PlainCheckpointHook',
     'rawtoolbox.engine.checkpoint': 'rawtoolbox.weights.checkpoint',
+    'rawtoolbox.engine.hooks.BackendHook': 'rawtoolbox.deployment.hook.BackendHook',
     'rawtoolbox.engine.levels': 'rawtoolbox.engine.level_training',
     'rawtoolbox.aligners.colour_fit': 'rawtoolbox.ops.colour_fit',
     'rawtoolbox.datasets.image_files': 'rawtoolbox.files.images',

@@ -67,3 +67,8 @@ def test_old_dotted_names_are_found(old, new):
 def test_a_config_of_an_older_run_builds():
     assert HOOKS.get('rawtoolbox.engine.levels.LevelHook') is LevelHook
     assert HOOKS.get('rawtoolbox.engine.checkpoint.PlainCheckpointHook') is PlainCheckpointHook
+
+
+def test_hooks_of_both_rooms_are_found_by_name():
+    assert HOOKS.get('SeedHook').__module__ == 'rawtoolbox.engine.hooks'
+    assert HOOKS.get('BackendHook').__module__ == 'rawtoolbox.deployment.hook'

@@ -17,9 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rawtoolbox.deployment.int8 import PATCHES, calibration_patches, export_int8
+from rawtoolbox.deployment.int8 import export_int8
 from rawtoolbox.deployment.onnx_network import export_onnx
 from rawtoolbox.engine.cli import run_cli
+from rawtoolbox.inference.calibration import PATCHES, calibration_patches
 from rawtoolbox.inference.develop_files import find_files
 from rawtoolbox.inference.tiles.statistics import has_global_layers, local_version
 from rawtoolbox.inference.trained import load_trained

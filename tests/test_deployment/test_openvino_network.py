@@ -12,8 +12,9 @@ from safetensors.torch import save_file
 
 from rawtoolbox.backbones import LiteISPNet
 from rawtoolbox.deployment.backends import open_backend
-from rawtoolbox.deployment.int8 import agreement, calibration_patches, export_int8
+from rawtoolbox.deployment.int8 import agreement, export_int8
 from rawtoolbox.deployment.openvino_network import SHAPES, OpenVinoNetwork, read_exported, write_model
+from rawtoolbox.inference.calibration import calibration_patches
 from rawtoolbox.inference.inferencer import Inferencer
 from rawtoolbox.inference.tiles.statistics import local_version
 from rawtoolbox.inference.trained import load_trained
