@@ -25,8 +25,11 @@ import torch
 from rawtoolbox.engine.cli import run_cli
 from rawtoolbox.engine.config import load_config, plain_config
 from rawtoolbox.files.atomic import write_atomically
-from rawtoolbox.inference.trained import SIMULATED, find_camera
+from rawtoolbox.raw.camera import read_camera
+from rawtoolbox.simulation.cameras import phone_camera
 from rawtoolbox.weights.checkpoint import provenance, publish
+
+SIMULATED = 'simulated'  # the phone of simulated pairs
 
 
 def main() -> None:
@@ -54,7 +57,8 @@ def main() -> None:
     if part == 'backbone':
         extra['preprocessor'] = plain_config(config.model.get('data_preprocessor') or {})
     if args.camera:
-        extra['camera'] = find_camera(args.camera).to_plain()
+        camera = phone_camera() if args.camera == SIMULATED else read_camera(args.camera)
+        extra['camera'] = camera.to_plain()
     dtype = torch.float16 if args.half else None
     digest = publish(args.checkpoint, args.out, plain_config(network), extra, part, dtype)
     record = {'sha256': digest, 'note': args.note, **provenance(args.checkpoint)}

@@ -8,11 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rawtoolbox.inference.trained import Camera, TrainedNetwork
+from rawtoolbox.inference.trained import TrainedNetwork
 from rawtoolbox.ops.bayer import bayer_mosaic, pack_mosaic
 from rawtoolbox.ops.colour import apply_matrix
 from rawtoolbox.ops.coord import coord_map, pack_coord
 from rawtoolbox.ops.demosaic import demosaic_bilinear, resize_planes
+from rawtoolbox.raw.camera import Camera
 from rawtoolbox.raw.camera_colour import adaptation_matrix
 from rawtoolbox.raw.develop import linear_mosaic
 from rawtoolbox.raw.frame import RawFrame

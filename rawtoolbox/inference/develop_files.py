@@ -11,24 +11,15 @@ from typing import Any
 
 import cv2
 import numpy as np
-import rawpy
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from rawtoolbox.files.images import write_image
 from rawtoolbox.inference.inferencer import Developed, Inferencer
-from rawtoolbox.raw.develop import develop, turn_upright
-from rawtoolbox.raw.frame import RawFrame
+from rawtoolbox.raw.develop import plain_rendering, turn_upright
 from rawtoolbox.raw.photo import SUFFIXES, quantise, write_photo
-from rawtoolbox.raw.signature import describe_content, may_be_camera_file
+from rawtoolbox.raw.suffixes import CAMERA_SUFFIXES, MOSAIC_SUFFIXES
 from rawtoolbox.visualization.strip import caption
-
-CAMERA_SUFFIXES = frozenset(
-    ('.3fr', '.arw', '.cr2', '.cr3', '.crw', '.dcr', '.dng', '.erf', '.fff', '.iiq', '.kdc', '.mef', '.mos')
-    + ('.mrw', '.nef', '.nrw', '.orf', '.pef', '.raf', '.raw', '.rw2', '.rwl', '.sr2', '.srf', '.srw')
-)
-MOSAIC_SUFFIXES = frozenset(('.png', '.tif', '.tiff', '.bin', '.dat', '.bayer'))
 
 
 @dataclass
@@ -172,29 +163,6 @@ def side_by_side(developed: Developed, largest: int = 1600) -> np.ndarray:
             pixels = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
         columns.append(caption(pixels, text))
     return np.concatenate(columns, axis=1)
-
-
-def plain_rendering(frame: RawFrame) -> tuple[Tensor, str]:
-    """What LibRaw makes of a camera file with the frame's white balance, and what to call it.
-
-    A mosaic that LibRaw does not know is developed by `develop`.
-
-    Returns:
-        (3, H, W) in [0, 1], at the frame's size and in the sensor's orientation; and a caption.
-    """
-    if frame.path is None or not may_be_camera_file(describe_content(frame.path)):
-        return develop(frame), 'plain development'
-    try:
-        with rawpy.imread(str(frame.path)) as raw:
-            gains = [*frame.white_balance, frame.white_balance[1]]
-            pixels = raw.postprocess(user_wb=gains, user_flip=0, no_auto_bright=False)
-    except (rawpy.LibRawError, rawpy.NotSupportedError):
-        return develop(frame), 'plain development'
-    (top, left), (height, width) = frame.crop_offset, frame.mosaic.shape
-    pixels = pixels[top : top + height, left : left + width]
-    if pixels.shape[:2] != (height, width):  # pixels that are not square, or a sensor turned by 45 degrees
-        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    return torch.from_numpy(pixels.copy()).permute(2, 0, 1) / 255, 'LibRaw'
 
 
 def _say(line: str) -> None:

@@ -12,72 +12,11 @@ from torch import Tensor
 
 from rawtoolbox.backbones.raw_input import RawInput
 from rawtoolbox.engine.config import load_config, plain_config
-from rawtoolbox.raw.camera_colour import srgb_to_camera_matrix
-from rawtoolbox.raw.frame import Gains
-from rawtoolbox.raw.reader import read_raw
+from rawtoolbox.raw.camera import Camera
 from rawtoolbox.registry import BACKBONES
-from rawtoolbox.simulation.cameras import XYZ_TO_PHONE, SimulationConfig
 from rawtoolbox.weights.checkpoint import BACKBONE, check_fits, load_local
 
-SIMULATED = 'simulated'
 ZRR_BLACK, ZRR_WHITE, ZRR_PATCH = 63.0, 1020.0, 448  # the preprocessor's defaults
-
-
-@dataclass(frozen=True, eq=False)
-class Camera:
-    """What adapting another camera's colours needs to know of the training camera.
-
-    Attributes:
-        name: For messages.
-        xyz_to_camera: (3, 3) CIE XYZ to the camera's R, G, B.
-        gains: White balance of R, G, B that is typical of the training frames.
-    """
-
-    name: str
-    xyz_to_camera: np.ndarray
-    gains: Gains
-
-    def to_plain(self) -> dict[str, Any]:
-        """The values that a published checkpoint carries under ``camera``."""
-        return {
-            'name': self.name,
-            'xyz_to_camera': np.asarray(self.xyz_to_camera, float).tolist(),
-            'gains': [float(gain) for gain in self.gains],
-        }
-
-    @classmethod
-    def from_plain(cls, values: dict[str, Any]) -> Camera:
-        """The inverse of :meth:`to_plain`.
-
-        Raises:
-            ValueError: The matrix is unusable.
-        """
-        matrix = np.array(values['xyz_to_camera'], float)
-        srgb_to_camera_matrix(matrix)
-        return cls(values.get('name', ''), matrix, tuple(values['gains']))
-
-
-def find_camera(source: str | Path) -> Camera:
-    """The camera behind a raw file, or the simulated phone.
-
-    Args:
-        source: A camera file taken under the training frames' usual light, or ``'simulated'``.
-
-    Raises:
-        FileNotFoundError: No such file.
-        ValueError: The file gives no colour matrix or no white balance.
-    """
-    if str(source) == SIMULATED:
-        config = SimulationConfig()
-        red, blue = (sum(limits) / 2 for limits in (config.red_gain, config.blue_gain))
-        return Camera('simulated phone', XYZ_TO_PHONE, (red, 1.0, blue))
-    frame = read_raw(source)
-    if frame.xyz_to_camera is None or frame.white_balance_source == 'none':
-        missing = 'colour matrix' if frame.xyz_to_camera is None else 'white balance'
-        raise ValueError(
-            f"{source}: no {missing} is known of this camera: name another file, or 'simulated'."
-        )
-    return Camera(frame.camera or Path(source).name, frame.xyz_to_camera, frame.white_balance)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from rawtoolbox.raw.frame import Gains
-from rawtoolbox.simulation.cameras import SRGB_TO_XYZ
+
+SRGB_TO_XYZ = np.array(  # IEC 61966-2-1, D65
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
 
 WORST_CONDITION = 1e3  # cameras stay below 20; beyond this, noise is all that comes out
 

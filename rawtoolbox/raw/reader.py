@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import rawpy
 
 from rawtoolbox.raw import libraw
@@ -13,6 +15,7 @@ from rawtoolbox.raw.metadata import FileTags, read_tags
 from rawtoolbox.raw.mosaic_file import LEAST_BYTES, existing_file, read_headless, read_mosaic_png
 from rawtoolbox.raw.native_stderr import libraw_reports
 from rawtoolbox.raw.signature import describe_content, may_be_camera_file
+from rawtoolbox.raw.suffixes import HEADLESS_SUFFIXES, PHOTO_SUFFIXES
 
 # LibRaw's flip: bit 0 mirrors columns, bit 1 rows, bit 2 transposes; the value at EXIF's counting of the same.
 EXIF_OF_FLIP = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
@@ -20,7 +23,6 @@ MOSAIC_ARGUMENTS = ('cfa', 'black_level', 'white_level')
 HEADLESS_ARGUMENTS = ('height', 'width', *MOSAIC_ARGUMENTS)
 LAYOUT_ARGUMENTS = ('dtype', 'offset')
 METADATA_ARGUMENTS = ('as_shot_gains', 'daylight_gains', 'xyz_to_camera', 'orientation', 'camera', 'exposure')
-HEADLESS_SUFFIXES = ('.raw', '.bin', '.dat', '.bayer')
 NOT_A_CAMERA_FILE = (
     'Other mosaics can be read as PNG, TIFF or headless values, given their pattern and levels.'
 )
@@ -211,3 +213,35 @@ def _check_arguments(
     unknown = [name for name in given if name not in (*needed, *optional)]
     if unknown:
         raise RawFileError(f'{path}: {what} has no use for {", ".join(unknown)}: leave them out.')
+
+
+def read_photograph_file(path: str | Path) -> np.ndarray:
+    """Reads a photo: an image file, or a camera's raw file that LibRaw develops with the camera's white balance.
+
+    The orientation that the file tells is ignored: matching finds how the photo is turned.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: Nothing that can be read as a photo.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no such file.')
+    if path.suffix.lower() in PHOTO_SUFFIXES:
+        flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+        photo = cv2.imdecode(data, flags) if data.size else None
+        if photo is None:
+            raise ValueError(f'{path}: not an image, or damaged: copy it again.')
+        return photo
+    try:
+        with path.open('rb') as file, rawpy.imread(file) as raw:
+            return raw.postprocess(use_camera_wb=True, user_flip=0, output_bps=8)
+    except (rawpy.LibRawError, rawpy.NotSupportedError) as error:
+        known = ', '.join(sorted(PHOTO_SUFFIXES))
+        raise ValueError(
+            f'{path}: neither an image ({known}) nor a raw file that LibRaw develops.'
+        ) from error

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-SRGB_TO_XYZ = np.array(  # IEC 61966-2-1, D65
-    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
-)
+from rawtoolbox.raw.camera import Camera
+from rawtoolbox.raw.camera_colour import SRGB_TO_XYZ
+
 # The first of the four cameras in the reference code of Brooks et al. (unprocess.py).
 XYZ_TO_PHONE = np.array([[1.0234, -0.2969, -0.2266], [-0.5625, 1.6328, -0.0469], [-0.0703, 0.2188, 0.6406]])
 LUMA = np.array([0.2126, 0.7152, 0.0722])  # Rec. 709
@@ -100,6 +100,13 @@ class SimulationConfig:
             raise ValueError(
                 f'photographs of both splits: {", ".join(sorted(shared))}. The splits must not share any.'
             )
+
+
+def phone_camera(config: SimulationConfig | None = None) -> Camera:
+    """The phone as a training camera: its matrix, and the white balance in the middle of the ranges drawn from."""
+    config = config or SimulationConfig()
+    red, blue = (sum(limits) / 2 for limits in (config.red_gain, config.blue_gain))
+    return Camera('simulated phone', XYZ_TO_PHONE, (red, 1.0, blue))
 
 
 def linearise(image: np.ndarray) -> np.ndarray:

@@ -19,15 +19,17 @@ from rawtoolbox.backbones.raw_input import RawInput
 from rawtoolbox.inference.camera_adaptation import adapted_mosaic, map_colours, network_input
 from rawtoolbox.inference.develop_files import develop_files, find_files, output_paths, side_by_side
 from rawtoolbox.inference.inferencer import Inferencer, read_frame
-from rawtoolbox.inference.trained import Camera, TrainedNetwork, find_camera, load_trained
+from rawtoolbox.inference.trained import TrainedNetwork, load_trained
 from rawtoolbox.layers.rcab import RCAB
 from rawtoolbox.ops.bayer import bayer_mosaic
 from rawtoolbox.ops.coord import coord_map
 from rawtoolbox.raw import Exposure, write_dng
+from rawtoolbox.raw.camera import Camera, read_camera
 from rawtoolbox.raw.camera_colour import srgb_to_camera_matrix
 from rawtoolbox.raw.frame import make_frame
 from rawtoolbox.raw.photo import quantise, write_photo
 from rawtoolbox.raw.white_balance import estimate_gains
+from rawtoolbox.simulation.cameras import phone_camera
 from rawtoolbox.weights.checkpoint import publish
 
 NIKON = np.array([[0.9020, -0.2890, -0.0715], [-0.4535, 1.2436, 0.2348], [-0.0934, 0.1919, 0.7086]])
@@ -99,7 +101,7 @@ def checkpoint(tmp_path_factory):
     model = {'backbone': TINY, 'data_preprocessor': {'crop_size': 64, 'black_level': 60, 'white_level': 1000}}
     state = {f'backbone.{name}': tensor for name, tensor in network.state_dict().items()}
     torch.save({'state_dict': state, 'meta': {'model': model}}, folder / 'run.pth')
-    extra = {'preprocessor': model['data_preprocessor'], 'camera': find_camera('simulated').to_plain()}
+    extra = {'preprocessor': model['data_preprocessor'], 'camera': phone_camera().to_plain()}
     publish(folder / 'run.pth', folder / 'tiny.safetensors', TINY, extra)
     return folder / 'tiny.safetensors'
 
@@ -280,7 +282,7 @@ def camera_mosaic(colours, xyz_to_camera, gains):
 
 def test_adapted_colours_are_what_the_training_camera_records():
     colours = np.array([[0.2, 0.5, 0.3, 0.1], [0.2, 0.3, 0.4, 0.3], [0.2, 0.2, 0.1, 0.4]])
-    phone = find_camera('simulated')
+    phone = phone_camera()
     taken = camera_mosaic(colours, NIKON, NIKON_GAINS)
     values = (600 + 14920 * taken[0, 0]).round().numpy().astype(np.uint16)
     picture = make_frame(values, 'RGGB', 600, 15520, as_shot_gains=NIKON_GAINS, xyz_to_camera=NIKON)
@@ -300,7 +302,7 @@ def test_saturated_stays_saturated():
 
 
 def test_what_cannot_be_adapted_is_said():
-    phone = find_camera('simulated')
+    phone = phone_camera()
     assert 'does not say what its camera was' in adapted_mosaic(frame(), None)[1][0]
     balance, matrix = adapted_mosaic(frame(), phone)[1]
     assert 'guessed from the picture' in balance
@@ -331,7 +333,7 @@ def test_checkpoint_alone_is_enough(checkpoint):
     assert (loaded.black_level, loaded.white_level, loaded.patch_size) == (60, 1000, 64)
     assert loaded.raw_input == LiteISPNet.raw_input
     assert loaded.camera.gains == pytest.approx((2.15, 1, 1.7))
-    np.testing.assert_array_equal(loaded.camera.xyz_to_camera, find_camera('simulated').xyz_to_camera)
+    np.testing.assert_array_equal(loaded.camera.xyz_to_camera, phone_camera().xyz_to_camera)
     assert run.camera is None
     for name, tensor in run.network.state_dict().items():
         assert torch.equal(tensor, loaded.network.state_dict()[name])
@@ -345,14 +347,14 @@ def test_checkpoint_without_a_config(tmp_path):
 
 
 def test_publish_writes_the_camera_of_a_file(checkpoint, dng, tmp_path, monkeypatch, capsys):
-    camera = find_camera(dng)
+    camera = read_camera(dng)
     assert camera.gains == pytest.approx(NIKON_GAINS, rel=1e-3)
     assert camera.name == 'rawtoolbox mosaic'
     again = Camera.from_plain(json.loads(json.dumps(camera.to_plain())))
     np.testing.assert_allclose(again.xyz_to_camera, NIKON, atol=1e-3)
     no_matrix = write_dng(tmp_path / 'none.dng', scene(64, 64), 'RGGB', 63, 1020)
     with pytest.raises(ValueError, match='no colour matrix is known'):
-        find_camera(no_matrix)
+        read_camera(no_matrix)
     out = tmp_path / 'published.safetensors'
     arguments = ('configs/gcm_liteisp_demo.py', checkpoint.with_name('run.pth'), out, '--camera', dng)
     monkeypatch.chdir(ROOT)

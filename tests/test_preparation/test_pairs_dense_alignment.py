@@ -15,8 +15,8 @@ from rawtoolbox.preparation.pairs.dense_alignment import (
 )
 from rawtoolbox.preparation.pairs.homography import frame_corners, project
 from rawtoolbox.preparation.pairs.matching import match_pair
-from rawtoolbox.preparation.pairs.sources import render
 from rawtoolbox.raw import RawFrame
+from rawtoolbox.raw.develop import render
 from rawtoolbox.simulation.photographs import PHOTOGRAPHS
 
 

@@ -15,8 +15,8 @@ from rawtoolbox.preparation.pairs.homography import (
 )
 from rawtoolbox.preparation.pairs.matching import detect, match_descriptors, match_pair
 from rawtoolbox.preparation.pairs.patches import cut_photo, find_shift, grid
-from rawtoolbox.preparation.pairs.sources import relevel, render
 from rawtoolbox.raw import RawFrame
+from rawtoolbox.raw.develop import relevel, render
 
 
 @pytest.fixture(scope='module')

@@ -16,8 +16,10 @@ from rawtoolbox.preparation.pairs.matching import match_pair
 from rawtoolbox.preparation.pairs.patches import SAMPLING_MARGIN, cut_photo, find_shift, grid
 from rawtoolbox.preparation.pairs.report import write_thumbnail
 from rawtoolbox.preparation.pairs.settings import Levels, PairSettings
-from rawtoolbox.preparation.pairs.sources import Sources, read_photograph_file, relevel, render
+from rawtoolbox.preparation.pairs.sources import Sources
 from rawtoolbox.raw import RawFrame, open_raw
+from rawtoolbox.raw.develop import relevel, render
+from rawtoolbox.raw.reader import read_photograph_file
 
 
 def make_patches(

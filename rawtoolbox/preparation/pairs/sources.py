@@ -5,31 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import cv2
-import numpy as np
-import rawpy
-
 from rawtoolbox.files.names import natural_key
-from rawtoolbox.raw import RawFrame, develop
-
-PHOTO_SUFFIXES = {'.jpg', '.jpeg', '.png', '.tif', '.tiff', '.bmp', '.webp'}
-NOT_RAW = {
-    '.jpg',
-    '.jpeg',
-    '.bmp',
-    '.webp',
-    '.xmp',
-    '.txt',
-    '.json',
-    '.csv',
-    '.pp3',
-    '.mp4',
-    '.mov',
-    '.zip',
-    '.html',
-}
-WHITE_SHARE = 99.5  # percentile of the developed raw that is shown as white
-BRIGHTEST = 8.0  # factor by which a dark raw is brightened at most
+from rawtoolbox.raw.suffixes import NOT_RAW_SUFFIXES
 
 
 class Sources(NamedTuple):
@@ -60,7 +37,7 @@ def find_pairs(
     """
     if by not in ('name', 'order'):
         raise ValueError(f"by: expected 'name' or 'order', found {by!r}.")
-    raws, photos = _list(Path(raw_dir), NOT_RAW), _list(Path(photo_dir), set())
+    raws, photos = _list(Path(raw_dir), NOT_RAW_SUFFIXES), _list(Path(photo_dir), frozenset())
     if by == 'order':
         if len(raws) != len(photos):
             raise ValueError(
@@ -80,72 +57,7 @@ def find_pairs(
     return [Sources(by_name[0][name].stem, by_name[0][name], by_name[1][name]) for name in shared], alone
 
 
-def read_photograph_file(path: str | Path) -> np.ndarray:
-    """Reads a photo: an image file, or a camera's raw file that LibRaw develops with the camera's white balance.
-
-    The orientation that the file tells is ignored: matching finds how the photo is turned.
-
-    Returns:
-        (H, W, 3) uint8, RGB.
-
-    Raises:
-        FileNotFoundError: No such file.
-        ValueError: Nothing that can be read as a photo.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file.')
-    if path.suffix.lower() in PHOTO_SUFFIXES:
-        flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-        photo = cv2.imdecode(data, flags) if data.size else None
-        if photo is None:
-            raise ValueError(f'{path}: not an image, or damaged: copy it again.')
-        return photo
-    try:
-        with path.open('rb') as file, rawpy.imread(file) as raw:
-            return raw.postprocess(use_camera_wb=True, user_flip=0, output_bps=8)
-    except (rawpy.LibRawError, rawpy.NotSupportedError) as error:
-        known = ', '.join(sorted(PHOTO_SUFFIXES))
-        raise ValueError(
-            f'{path}: neither an image ({known}) nor a raw file that LibRaw develops.'
-        ) from error
-
-
-def render(frame: RawFrame) -> np.ndarray:
-    """Develops a frame for the eye and for matching: white balance, the camera's colours, brightened if dark.
-
-    Returns:
-        (H, W, 3) uint8, RGB, in the sensor's orientation.
-    """
-    image = develop(frame).permute(1, 2, 0).numpy()
-    white = max(float(np.percentile(image[::4, ::4], WHITE_SHARE)), 1 / BRIGHTEST)
-    return np.clip(np.rint(image * (255 / white)), 0, 255).astype(np.uint8)
-
-
-def relevel(frame: RawFrame, black_level: tuple[float, ...], white_level: float) -> np.ndarray:
-    """A frame's mosaic with other levels: one data set has one black and one white level.
-
-    Args:
-        frame: The frame.
-        black_level: Wanted, of R, Gr, Gb, B.
-        white_level: Wanted.
-
-    Returns:
-        (H, W) uint16; the mosaic itself if it has these levels.
-    """
-    if frame.black_level == tuple(black_level) and frame.white_level == white_level:
-        return frame.mosaic
-    height, width = frame.mosaic.shape
-    black, wanted = (
-        np.tile(np.reshape(levels, (2, 2)), (height // 2, width // 2))
-        for levels in (frame.black_level, black_level)
-    )
-    light = (frame.mosaic - black) / (frame.white_level - black)
-    return np.clip(np.rint(wanted + light * (white_level - wanted)), 0, 65535).astype(np.uint16)
-
-
-def _list(folder: Path, excluded: set[str]) -> list[Path]:
+def _list(folder: Path, excluded: frozenset[str]) -> list[Path]:
     """The files of a folder but those hidden or of excluded kinds, sorted with numbers by value."""
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder}: expected a folder of photographs, found none.')
