@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from rawtoolbox.ops.checks import check_shape
 from rawtoolbox.registry import ALIGNERS
-from rawtoolbox.weights import official as convert
+from rawtoolbox.weights import official
 
 
 @ALIGNERS.register_module()
@@ -53,7 +53,7 @@ class GCM(nn.Module):
         self.body = nn.Sequential(*(pointwise(width, width) for _ in range(3)))
         self.tail = nn.Conv2d(width, 3, 1)
         if weights is not None:
-            convert.load_weights_file(self, weights, convert.GCM)
+            official.load_weights_file(self, weights, official.GCM)
 
     def forward(self, source: Tensor, target: Tensor | None = None, coord: Tensor | None = None) -> Tensor:
         """Maps the source's colours.

@@ -9,8 +9,8 @@ import torch
 from torch.utils.data import Dataset
 
 from rawtoolbox.registry import DATASETS
-from rawtoolbox.simulation import flow_pairs
 from rawtoolbox.simulation.cameras import SimulationConfig
+from rawtoolbox.simulation.flow_pairs import draw_flow_pair
 
 DEFAULT = SimulationConfig()
 PHOTOGRAPHS = {'train': DEFAULT.train_photographs, 'test': DEFAULT.test_photographs}
@@ -63,9 +63,7 @@ class FlowPairDataset(Dataset):
             ``valid`` (1, H, W) uint8, 1 where the flow ends inside the second image, and ``name``.
         """
         rng = np.random.default_rng([self.seed, list(PHOTOGRAPHS).index(self.split), index])
-        pair = flow_pairs.draw_flow_pair(
-            rng, PHOTOGRAPHS[self.split], self.size, self.max_displacement, self.leaves
-        )
+        pair = draw_flow_pair(rng, PHOTOGRAPHS[self.split], self.size, self.max_displacement, self.leaves)
         y, x = np.mgrid[: self.size, : self.size] + pair.flow[::-1]
         valid = (x >= 0) & (x <= self.size - 1) & (y >= 0) & (y <= self.size - 1)
         first, second = (torch.from_numpy(image).permute(2, 0, 1) for image in pair[:2])

@@ -9,7 +9,8 @@ from mmengine.dist import barrier, is_main_process
 
 from rawtoolbox.datasets.zrr import ZRRDataset
 from rawtoolbox.registry import DATASETS
-from rawtoolbox.simulation import zrr as simulate
+from rawtoolbox.simulation.cameras import SimulationConfig
+from rawtoolbox.simulation.zrr import simulate_dataset
 
 
 @DATASETS.register_module()
@@ -44,18 +45,17 @@ class SimulatedZRRDataset(ZRRDataset):
         with_truth: bool = True,
         **kwargs: Any,
     ) -> None:
-        config = simulate.SimulationConfig(**(simulation or {}))
+        config = SimulationConfig(**(simulation or {}))
         data_root = Path(data_root).expanduser()
         if is_main_process():
             try:
-                simulate.simulate_dataset(data_root, config, num_train, num_test)
+                simulate_dataset(data_root, config, num_train, num_test)
             finally:  # also when it fails, or the others would wait for ever
                 barrier()
         else:
             barrier()
-            simulate.simulate_dataset(
-                data_root, config, num_train, num_test
-            )  # finds it made, or fails likewise
+            # finds it made, or fails likewise
+            simulate_dataset(data_root, config, num_train, num_test)
         super().__init__(
             data_root, split, config.patch_size, with_truth=with_truth, bit_depth=config.bit_depth, **kwargs
         )

@@ -205,7 +205,7 @@ def test_windows_are_as_large_as_in_training_and_stay_inside():
 
 
 def test_a_layer_of_ones_own_can_be_made_known(monkeypatch):
-    from rawtoolbox.inference.tiles import statistics as local_statistics
+    from rawtoolbox.inference.tiles import statistics
 
     class MeanOnly(nn.Module):
         def forward(self, x):
@@ -217,7 +217,7 @@ def test_a_layer_of_ones_own_can_be_made_known(monkeypatch):
             self.pool = new_pool()
 
         def forward(self, x):
-            return x - local_statistics.spread(self.pool(x), x)
+            return x - statistics.spread(self.pool(x), x)
 
     class Network(nn.Module):
         def __init__(self):
@@ -228,7 +228,7 @@ def test_a_layer_of_ones_own_can_be_made_known(monkeypatch):
             return self.layer(raw)
 
     assert not has_global_layers(Network())
-    monkeypatch.setitem(local_statistics.REPLACEMENTS, MeanOnly, Pooled)
+    monkeypatch.setitem(statistics.REPLACEMENTS, MeanOnly, Pooled)
     raw = torch.rand(1, 4, 32, 32)
     local = local_version(Network(), 16)
     assert local(raw, raw[:, :2])[0, 0, 0, 0] == pytest.approx(
