@@ -18,11 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from rawtoolbox.benchmarks.alignment import aligners as benchmark
 from rawtoolbox.benchmarks.alignment.figure import alignment_figure
 from rawtoolbox.benchmarks.alignment.middlebury import middlebury_errors, middlebury_table
-from rawtoolbox.engine.cli import run_cli
+from rawtoolbox.engine.cli import add_import, run_cli
 from rawtoolbox.files.atomic import check_writable, write_atomically
 from rawtoolbox.files.images import write_image
 from rawtoolbox.simulation.known_pairs import held_out, simulated_pairs, stereo_pair
-from rawtoolbox.weights.checkpoint import load_aligner
+from rawtoolbox.weights.carried import load_aligner
 
 SWEEPS = (*benchmark.SWEEPS, benchmark.STEREO)
 
@@ -46,6 +46,7 @@ def parse_args() -> argparse.Namespace:
         '--middlebury',
         help='folder of Middlebury sequences, on which the flow estimators alone are measured, too',
     )
+    add_import(parser)
     return parser.parse_args()
 
 

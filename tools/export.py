@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from rawtoolbox.deployment.int8 import export_int8
 from rawtoolbox.deployment.onnx_network import export_onnx
-from rawtoolbox.engine.cli import run_cli
+from rawtoolbox.engine.cli import add_import, run_cli
 from rawtoolbox.inference.calibration import PATCHES, calibration_patches
 from rawtoolbox.inference.develop_files import find_files
 from rawtoolbox.inference.tiles.statistics import has_global_layers, local_version
@@ -59,6 +59,7 @@ def parse_args() -> argparse.Namespace:
     add('--cfa', help='pattern from pixel (0, 0), of files that do not say it themselves (PNG, TIFF)')
     add('--black-level', type=float)
     add('--white-level', type=float)
+    add_import(parser)
     return parser.parse_args()
 
 

@@ -18,10 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from rawtoolbox.benchmarks.alignment.figure import illumination_figure
 from rawtoolbox.benchmarks.alignment.illumination import colour_outputs, illumination_table
-from rawtoolbox.engine.cli import run_cli
+from rawtoolbox.engine.cli import add_import, run_cli
 from rawtoolbox.files.images import write_image
 from rawtoolbox.simulation.known_pairs import held_out, simulated_pairs
-from rawtoolbox.weights.checkpoint import load_aligner
+from rawtoolbox.weights.carried import load_aligner
 
 
 def parse_args() -> argparse.Namespace:
@@ -36,6 +36,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--coord', choices=['frame', 'patch'], default='frame', help='what the GCMs were trained with'
     )
+    add_import(parser)
     return parser.parse_args()
 
 

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from rawtoolbox.deployment.backends import BACKENDS, DTYPES, open_backend
-from rawtoolbox.engine.cli import run_cli
+from rawtoolbox.engine.cli import add_import, run_cli
 from rawtoolbox.inference.develop_files import develop_files, find_files, output_paths
 from rawtoolbox.inference.inferencer import Inferencer
 
@@ -89,6 +89,7 @@ def parse_args() -> argparse.Namespace:
     add('--width', type=int)
     add('--orientation', type=int, choices=range(1, 9), metavar='1..8', help="EXIF's; in place of the file's")
     add('--camera-matrix', nargs=9, type=float, metavar='M', help='CIE XYZ to camera, row by row')
+    add_import(parser)
     return parser.parse_args()
 
 

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
-from rawtoolbox.engine.cli import run_cli
+from rawtoolbox.engine.cli import add_import, run_cli
 from rawtoolbox.engine.config import load_config, plain_config
 from rawtoolbox.files.atomic import write_atomically
 from rawtoolbox.raw.camera import read_camera
@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument('--part', help='network to write (default: backbone, or else flow_estimator)')
     parser.add_argument('--half', action='store_true', help='write float16: half the size')
     parser.add_argument('--note', help='what the .json is to say besides, such as the device and the data')
+    add_import(parser)
     args = parser.parse_args()
     if Path(args.out).suffix != '.safetensors':
         raise ValueError(f'{args.out}: a published file ends in .safetensors.')

@@ -20,7 +20,7 @@ from mmengine.dist import is_main_process
 
 from rawtoolbox.deployment.backends import BACKENDS
 from rawtoolbox.engine import launch
-from rawtoolbox.engine.cli import run_cli
+from rawtoolbox.engine.cli import add_import, run_cli
 from rawtoolbox.engine.config import load_config
 from rawtoolbox.files.atomic import write_atomically
 
@@ -61,6 +61,7 @@ def parse_args() -> argparse.Namespace:
         '--launcher', choices=['none', 'pytorch'], default='none', help='pytorch: under torchrun'
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    add_import(parser)
     return parser.parse_args()
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
 from rawtoolbox.ops.checks import check_shape
 
+LAYOUTS = ('packed', 'plane_resized', 'rgb')
 ZRR_ORDER = ('B', 'Gr', 'R', 'Gb')
 
 
@@ -33,6 +34,34 @@ class RawInput:
     clip: bool = False
     multiple: int = 1
     scale: float = 2
+
+    @classmethod
+    def from_plain(cls, values: Any, where: str) -> RawInput:
+        """The convention that an exported file carries.
+
+        Args:
+            values: What the file says: a dict of the attributes.
+            where: The file, for messages.
+
+        Raises:
+            ValueError: It is no convention of a network.
+        """
+        try:
+            form = cls(**{**values, 'order': tuple(values['order'])})
+            sane = (
+                form.layout in LAYOUTS
+                and sorted(form.order) == sorted(ZRR_ORDER)
+                and all(isinstance(value, bool) for value in (form.subtract_black, form.clip))
+                and form.multiple in range(1, 1025)
+                and 1 / 64 <= form.scale <= 16
+            )
+        except (TypeError, KeyError) as error:
+            raise ValueError(
+                f'{where} does not say what its network takes ({error}): export it anew.'
+            ) from error
+        if not sane:
+            raise ValueError(f'{where} says that its network takes {form}, which none does: export it anew.')
+        return form
 
     @property
     def channels(self) -> int:

@@ -17,9 +17,11 @@ from torch import Tensor, nn
 from rawtoolbox.backbones.raw_input import RawInput
 from rawtoolbox.deployment.fold import fold_network, freeze
 from rawtoolbox.files.atomic import atomic_path
+from rawtoolbox.files.seal import blank, check_seal, seal
 from rawtoolbox.ops.coord import coord_map
 from rawtoolbox.weights.checkpoint import checkpoint_id
 
+KIND = 'onnx'  # of the hash that a file carries
 TOLERANCE = 1e-4
 INSTALL = 'pip install "rawtoolbox[export]"'
 
@@ -67,9 +69,11 @@ def export_onnx(
     sides = [tuple(_round_up(max(side, least), form.multiple) for side in size) for size in sizes]
     program = _program(PatchCoord(network) if coord == 'patch' else network, form, coord, least, sides[0])
     values = {'raw_input': asdict(form), 'coord': coord, 'smallest': least, **(metadata or {})}
+    values['seal'] = blank(KIND)
     program.model.metadata_props.update({key: json.dumps(value) for key, value in values.items()})
     with atomic_path(path) as temporary:
         program.save(temporary)
+        seal(temporary, KIND)
         difference = largest_difference(OnnxNetwork(temporary), plain, form, sides)
         if not difference <= TOLERANCE:
             raise ValueError(
@@ -115,6 +119,7 @@ class OnnxNetwork:
         ort, errors = _import_onnxruntime()
         if not Path(path).is_file():
             raise FileNotFoundError(f'No file {path}: export a checkpoint by tools/export.py first.')
+        check_seal(path, KIND)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or torch.get_num_threads()
         wanted = ('CUDAExecutionProvider', 'CPUExecutionProvider')
@@ -127,8 +132,7 @@ class OnnxNetwork:
         if 'raw_input' not in stored:
             raise ValueError(f'{path} does not say what it takes: export it by tools/export.py.')
         self.metadata: dict[str, Any] = {key: json.loads(stored[key]) for key in stored}
-        form = self.metadata['raw_input']
-        self.raw_input = RawInput(**{**form, 'order': tuple(form['order'])})
+        self.raw_input = RawInput.from_plain(self.metadata['raw_input'], str(path))
         self.names = {value.name for value in self.session.get_inputs()}
 
     def __call__(self, raw: Tensor, coord: Tensor | None = None) -> Tensor:

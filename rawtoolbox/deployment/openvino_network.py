@@ -13,9 +13,12 @@ from torch import Tensor, nn
 
 from rawtoolbox.backbones.raw_input import RawInput
 from rawtoolbox.deployment.fold import fold_network, freeze
+from rawtoolbox.files.atomic import sha256
+from rawtoolbox.files.seal import blank, check_seal, seal
 
 INSTALL = 'pip install "rawtoolbox[openvino]"'
 PRECISIONS = {torch.float32: 'f32', torch.bfloat16: 'bf16', torch.float16: 'f16'}
+KIND = 'xml'  # of the hash that a file carries
 METADATA = 'rawtoolbox'  # where a file of this toolbox carries its plain values
 FAILURES = ('General', 'NotImplemented', 'OpConversion', 'OpValidation')  # of a conversion
 SHAPES = 4  # compiled networks that are kept; a frame's tiles are mostly of one shape
@@ -65,8 +68,7 @@ class OpenVinoNetwork(nn.Module):
             self.metadata: dict[str, Any] = {'smallest': 1}
         else:
             self.model, self.metadata = read_exported(source)
-            form = self.metadata['raw_input']
-            self.raw_input = RawInput(**{**form, 'order': tuple(form['order'])})
+            self.raw_input = RawInput.from_plain(self.metadata['raw_input'], str(source))
 
     def forward(self, raw: Tensor, coord: Tensor | None = None) -> Tensor:
         """Maps raw (N, C, h, w), and coordinates (N, 2, h, w) where they are taken, to sRGB.
@@ -136,6 +138,9 @@ def read_exported(path: str | Path) -> tuple[Any, dict[str, Any]]:
     ov = import_openvino()
     if not Path(path).is_file():
         raise FileNotFoundError(f'No file {path}: export a checkpoint by tools/export.py first.')
+    onnx = Path(path).suffix == '.onnx'
+    check_seal(path, 'onnx' if onnx else KIND)
+    weights = None if onnx else _weights_hash(path)
     try:
         model = ov.Core().read_model(str(path))
     except RuntimeError as error:
@@ -143,7 +148,13 @@ def read_exported(path: str | Path) -> tuple[Any, dict[str, Any]]:
         raise ValueError(f'{path} is damaged or no file of tools/export.py: {reason}') from error
     found = model.get_rt_info()
     if METADATA in found:
-        return model, json.loads(found[METADATA].astype(str))
+        metadata = json.loads(found[METADATA].astype(str))
+        if metadata.get('weights') != weights:
+            raise ValueError(
+                f'{Path(path).with_suffix(".bin")} is damaged or belongs to another file than {Path(path).name}: '
+                'export it anew by tools/export.py.'
+            )
+        return model, metadata
     carried = found['framework'] if 'framework' in found else {}  # noqa: SIM401  ONNX's; it has no get()
     if 'raw_input' not in carried:
         raise ValueError(f'{path} does not say what it takes: export it by tools/export.py.')
@@ -152,8 +163,19 @@ def read_exported(path: str | Path) -> tuple[Any, dict[str, Any]]:
 
 def write_model(model: Any, path: str | Path, metadata: dict[str, Any]) -> None:
     """Writes a model as ``path`` (.xml) and the weights beside it (.bin), with plain values that it carries."""
-    model.set_rt_info(json.dumps(metadata), METADATA)
-    import_openvino().save_model(model, str(path), compress_to_fp16=False)
+    save = import_openvino().save_model
+    save(model, str(path), compress_to_fp16=False)
+    carried = {**metadata, 'weights': _weights_hash(path), 'seal': blank(KIND)}
+    model.set_rt_info(json.dumps(carried), METADATA)
+    save(model, str(path), compress_to_fp16=False)
+    seal(path, KIND)
+
+
+def _weights_hash(path: str | Path) -> str:
+    weights = Path(path).with_suffix('.bin')
+    if not weights.is_file():
+        raise FileNotFoundError(f'No file {weights}, which {path} needs: export it anew by tools/export.py.')
+    return sha256(weights)
 
 
 def import_openvino() -> ModuleType:

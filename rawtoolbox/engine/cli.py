@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 
 def run_cli(main: Callable[[], int | None]) -> None:
@@ -27,3 +31,29 @@ def run_cli(main: Callable[[], int | None]) -> None:
         print(f'error: {message}', file=sys.stderr)
         status = 2
     sys.exit(status or 0)
+
+
+class ImportAction(argparse.Action):
+    """Imports a module as soon as it is named, so that what it registers is known by its name."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: Any = None
+    ) -> None:
+        if str(Path.cwd()) not in sys.path:
+            sys.path.append(str(Path.cwd()))
+        try:
+            importlib.import_module(values)
+        except ImportError as error:
+            parser.error(f'--import {values}: {error}. Name a module that is installed or in this folder.')
+        setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or []), values])
+
+
+def add_import(parser: argparse.ArgumentParser) -> None:
+    """Gives a tool that takes a checkpoint the option ``--import``: a file itself has nothing imported."""
+    parser.add_argument(
+        '--import',
+        dest='imports',
+        action=ImportAction,
+        metavar='MODULE',
+        help='module that registers your own parts, for a checkpoint that uses them; may be repeated',
+    )

@@ -13,6 +13,7 @@ from mmengine.hooks import Hook, LoggerHook, RuntimeInfoHook
 from mmengine.runner import Runner
 from tqdm import tqdm
 
+from rawtoolbox.files.names import inside
 from rawtoolbox.registry import HOOKS
 
 
@@ -184,7 +185,7 @@ class VisualizationHook(Hook):
         folder = Path(self.out_dir or Path(runner.work_dir) / 'strips')
         for index, output in enumerate(outputs):
             if (batch_idx * len(outputs) + index) % self.interval == 0:
-                write_strip(folder / f'{output["name"]}.png', output)
+                write_strip(inside(folder, f'{output["name"]}.png'), output)
 
 
 @HOOKS.register_module()
@@ -209,4 +210,4 @@ class PredictionWriterHook(Hook):
         from rawtoolbox.visualization import to_image
 
         for output in outputs or []:
-            write_image(self.out_dir / f'{output["name"]}.png', to_image(output['pred']))
+            write_image(inside(self.out_dir, f'{output["name"]}.png'), to_image(output['pred']))

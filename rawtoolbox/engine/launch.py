@@ -39,6 +39,7 @@ def set_resume(config: Config, resume: str | None) -> None:
 
     Raises:
         FileNotFoundError: The file does not exist.
+        ValueError: It is no checkpoint of a run.
     """
     if resume is None:
         return
@@ -48,6 +49,11 @@ def set_resume(config: Config, resume: str | None) -> None:
         return
     if not checkpoint.is_file():
         raise FileNotFoundError(f'No checkpoint {checkpoint} to resume from.')
+    if 'optimizer' not in load_local(str(checkpoint), 'cpu'):
+        raise ValueError(
+            f'{checkpoint} holds weights alone, which no run can be resumed from: start from them by '
+            '--cfg-options load_from=FILE.'
+        )
     config.resume = True
     config.load_from = str(checkpoint)
 

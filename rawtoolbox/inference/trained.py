@@ -14,6 +14,7 @@ from rawtoolbox.backbones.raw_input import RawInput
 from rawtoolbox.engine.config import load_config, plain_config
 from rawtoolbox.raw.camera import Camera
 from rawtoolbox.registry import BACKBONES
+from rawtoolbox.weights.carried import build_carried
 from rawtoolbox.weights.checkpoint import BACKBONE, check_fits, load_local
 
 ZRR_BLACK, ZRR_WHITE, ZRR_PATCH = 63.0, 1020.0, 448  # the preprocessor's defaults
@@ -57,14 +58,18 @@ def load_trained(checkpoint: str | Path, config: str | Path | None = None) -> Tr
         ValueError: The checkpoint is damaged, is for another network, or does not say which network it is for.
     """
     loaded = load_local(str(checkpoint), 'cpu')
-    backbone, preprocessor = _configuration(loaded.get('meta') or {}, checkpoint, config)
-    network = BACKBONES.build(backbone)
     state = loaded.get('ema_state_dict') or loaded['state_dict']
     state = {name.removeprefix('module.'): tensor for name, tensor in state.items()}
     weights = {name[len(BACKBONE) :]: tensor for name, tensor in state.items() if name.startswith(BACKBONE)}
-    check_fits(weights, network, '', f'The weights in {checkpoint}')
-    network.load_state_dict(weights)
-    camera = loaded.get('meta', {}).get('camera')
+    backbone, preprocessor = _configuration(loaded['meta'], checkpoint, config)
+    if config is None:  # the file's own word
+        network = build_carried(backbone, BACKBONES, weights, str(checkpoint))
+        preprocessor = _carried_levels(preprocessor, checkpoint)
+    else:
+        network = BACKBONES.build(backbone)
+        check_fits(weights, network, '', f'The weights in {checkpoint}')
+        network.load_state_dict(weights)
+    camera = loaded['meta'].get('camera')
     return TrainedNetwork(
         network.eval(),
         getattr(network, 'raw_input', RawInput()),
@@ -86,9 +91,34 @@ def _configuration(
         return model['backbone'], model.get('data_preprocessor') or {}
     if 'config' in meta:
         return meta['config'], meta.get('preprocessor') or {}
-    if 'model' in meta:
-        return meta['model']['backbone'], meta['model'].get('data_preprocessor') or {}
+    if isinstance(meta.get('model'), dict):
+        return meta['model'].get('backbone'), meta['model'].get('data_preprocessor') or {}
     raise ValueError(
         f'{checkpoint} does not say which network it is for: name its config by --config, or publish it by '
         'tools/publish.py, which writes the config inside.'
     )
+
+
+def _carried_levels(preprocessor: Any, checkpoint: str | Path) -> dict[str, Any]:
+    """Levels and patch size that a checkpoint carries.
+
+    Raises:
+        ValueError: They are no levels of a sensor, or no size of a patch.
+    """
+    if not isinstance(preprocessor, dict):
+        raise ValueError(f'{checkpoint}: expected a dict of levels, found a {type(preprocessor).__name__}.')
+    found = {key: preprocessor.get(key) for key in ('black_level', 'white_level', 'crop_size')}
+    levels = {key: value for key, value in found.items() if value is not None}
+    try:
+        black = np.asarray(levels.get('black_level', ZRR_BLACK), float)
+        white = float(levels.get('white_level', ZRR_WHITE))
+        patch = int(levels.get('crop_size', ZRR_PATCH))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'{checkpoint}: its levels or patch size are no numbers ({error}).') from error
+    if black.size not in (1, 4) or not np.isfinite(black).all() or not black.max() < white <= 2**24:
+        raise ValueError(
+            f'{checkpoint}: expected a black level below a white level, found {black} and {white}.'
+        )
+    if not 16 <= patch <= 2**14:
+        raise ValueError(f'{checkpoint}: expected a patch size of 16 to 16384 pixels, found {patch}.')
+    return levels

@@ -16,7 +16,8 @@ from rawtoolbox.models.ensemble import ensemble_x8
 from rawtoolbox.models.supervision import Resize, build_losses, compare, fit_references
 from rawtoolbox.ops.colour import gamma_encode
 from rawtoolbox.registry import ALIGNERS, BACKBONES, MODELS, build_component
-from rawtoolbox.weights.checkpoint import ALIGNER, checkpoint_id, load_aligner
+from rawtoolbox.weights.carried import load_aligner
+from rawtoolbox.weights.checkpoint import ALIGNER, checkpoint_id
 
 
 @MODELS.register_module()

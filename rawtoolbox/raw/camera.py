@@ -42,9 +42,15 @@ class Camera:
         Raises:
             ValueError: The matrix is unusable.
         """
-        matrix = np.array(values['xyz_to_camera'], float)
+        try:
+            matrix = np.array(values['xyz_to_camera'], float)
+            gains = np.array(values['gains'], float)
+        except (TypeError, ValueError, KeyError) as error:
+            raise ValueError(f'camera: expected a matrix and gains, found others ({error}).') from error
+        if matrix.shape != (3, 3) or gains.shape != (3,) or not (np.isfinite(gains) & (gains > 0)).all():
+            raise ValueError('camera: expected a matrix (3, 3) and three positive gains, found others.')
         srgb_to_camera_matrix(matrix)
-        return cls(values.get('name', ''), matrix, tuple(values['gains']))
+        return cls(str(values.get('name', '')), matrix, tuple(gains.tolist()))
 
 
 def read_camera(source: str | Path) -> Camera:

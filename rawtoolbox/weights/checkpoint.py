@@ -14,9 +14,23 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from rawtoolbox.files.atomic import atomic_path, sha256
-from rawtoolbox.registry import ALIGNERS
 
 BACKBONE = 'backbone.'
+# Every way of mmengine to name a checkpoint that is no local file. It unpickles what it fetches.
+REMOTE = (
+    *('http://', 'https://', 'modelzoo://', 'torchvision://', 'open-mmlab://', 'openmmlab://'),
+    *('mmcls://', 'pavi://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://'),
+)
+DAMAGE = (
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    ArithmeticError,
+)
 ALIGNER = 'aligner.'
 
 
@@ -52,13 +66,44 @@ def load_local(filename: str, map_location: Any = None) -> dict[str, Any]:
             f'{path} is refused: it is no checkpoint of tensors and plain values ({_first_line(error)}). '
             'Loading it could run code. Convert official weights by tools/convert_weights/.'
         ) from error
-    except (RuntimeError, EOFError, OSError) as error:
+    except DAMAGE as error:
         raise ValueError(
             f'{path} is damaged or no checkpoint: {_first_line(error)}. Copy it anew.'
         ) from error
     if not isinstance(checkpoint, Mapping):
         raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint.')
-    return checkpoint if 'state_dict' in checkpoint else {'state_dict': checkpoint, 'meta': {}}
+    checkpoint = dict(checkpoint) if 'state_dict' in checkpoint else {'state_dict': checkpoint, 'meta': {}}
+    _check_content(checkpoint, path)
+    return checkpoint
+
+
+def _check_content(checkpoint: dict[str, Any], path: Path) -> None:
+    """Refuses what is no named tensors, and drops text that mmengine's Runner would evaluate on resuming."""
+    meta = checkpoint.setdefault('meta', {})
+    if not isinstance(meta, Mapping):
+        raise ValueError(f'{path} is no checkpoint: expected a dict as meta, found a {type(meta).__name__}.')
+    for name in ('state_dict', 'ema_state_dict'):
+        state = checkpoint.get(name) or {}
+        if not isinstance(state, Mapping) or not all(
+            isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
+        ):
+            raise ValueError(f'{path} is no checkpoint: expected named tensors as {name}.')
+    checkpoint['meta'] = {
+        key: value for key, value in meta.items() if key != 'config' or isinstance(value, dict)
+    }
+
+
+@CheckpointLoader.register_scheme(prefixes=REMOTE, force=True)
+def refuse_remote(filename: str, map_location: Any = None) -> None:
+    """Stands in for mmengine's loaders of other places, which run code from what they fetch.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(
+        f'{filename} is refused: a checkpoint is loaded from a local file only. Download it, compare its hash with '
+        'the published one, and name the file.'
+    )
 
 
 def _first_line(error: Exception) -> str:
@@ -86,7 +131,10 @@ def load_published(
             metadata = file.metadata() or {}
     except SafetensorError as error:
         raise ValueError(f'{path} is damaged or no safetensors file: {error}. Copy it anew.') from error
-    return tensors, {key: json.loads(value) for key, value in metadata.items() if key != 'format'}
+    try:
+        return tensors, {key: json.loads(value) for key, value in metadata.items() if key != 'format'}
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'{path}: what it says of itself cannot be read ({error}). Copy it anew.') from error
 
 
 def publish(
@@ -176,29 +224,6 @@ def provenance(checkpoint: str | Path) -> dict[str, Any]:
 def checkpoint_id(path: str | Path) -> str:
     """Name and hash of a checkpoint, as results quote it."""
     return f'{Path(path).name} sha256:{sha256(path)[:16]}'
-
-
-def load_aligner(path: str | Path) -> torch.nn.Module:
-    """The aligner of a training run, built as that run's config says, with its weights.
-
-    Args:
-        path: A checkpoint of the run.
-
-    Raises:
-        ValueError: The file holds no aligner.
-    """
-    checkpoint = load_local(str(path), 'cpu')
-    config = checkpoint.get('meta', {}).get('model', {}).get('aligner')
-    if not config:
-        raise ValueError(f'{path} holds no aligner: name a checkpoint (.pth) of a run that trained with one.')
-    mapper = config.get('colour_mapper')
-    if mapper and mapper.get('weights'):  # those it started from; the checkpoint has what they became
-        config = {**config, 'colour_mapper': {**mapper, 'weights': None}}
-    aligner = ALIGNERS.build(config)
-    weights = {n[len(ALIGNER) :]: t for n, t in checkpoint['state_dict'].items() if n.startswith(ALIGNER)}
-    check_fits(weights, aligner, '', f'The weights of the aligner in {path}')
-    aligner.load_state_dict(weights)
-    return aligner
 
 
 def latest_checkpoint(work_dir: str | Path) -> Path | None:

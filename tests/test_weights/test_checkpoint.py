@@ -8,10 +8,10 @@ from torch import nn
 
 from rawtoolbox.aligners import GCM
 from rawtoolbox.engine.checkpoint_hook import restore_history, to_plain
+from rawtoolbox.weights.carried import load_aligner
 from rawtoolbox.weights.checkpoint import (
     check_fits,
     latest_checkpoint,
-    load_aligner,
     load_local,
     load_published,
     provenance,
