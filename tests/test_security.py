@@ -248,14 +248,14 @@ def test_what_an_exported_file_says_it_takes_is_checked(change):
         RawInput.from_plain({**values, **change}, 'x.onnx')
 
 
-def commands(file, folder):
+def commands(file, folder, options=()):
     """How each tool that takes a checkpoint is called with a file."""
     raw = folder / 'raw.png'
     levels = ['--cfa', 'RGGB', '--black-level', '63', '--white-level', '1020']
     return {
         'infer.py': [raw, '-o', folder / 'out.png', '--checkpoint', file, *levels],
         'export.py': [file, '-o', folder / 'out.onnx'],
-        'test.py': [DEMO, file, '--work-dir', folder / 'test'],
+        'test.py': [DEMO, file, '--aligner-checkpoint', file, '--work-dir', folder / 'test', *options],
         'publish.py': [DEMO, file, folder / 'out.safetensors'],
         'benchmark_alignment.py': ['--checkpoint', file, '--out', folder / 'alignment'],
         'gcm_illumination.py': [file, '--out', folder / 'out.png'],
@@ -279,7 +279,7 @@ def test_every_tool_that_takes_a_checkpoint_is_listed(tmp_path):
 
 
 @pytest.mark.parametrize('tool', sorted(commands('x', ROOT)))
-def test_tools_refuse_evil_files_in_one_line(tmp_path, tool, monkeypatch, capfd):
+def test_tools_refuse_evil_files_in_one_line(tmp_path, tool, monkeypatch, capfd, demo_options):
     cv2.imwrite(str(tmp_path / 'raw.png'), np.full((64, 64), 500, np.uint16))
     evil = evil_configs(tmp_path)
     call = {'type': 'os.system', 'command': f'touch {tmp_path / "PWNED"}'}
@@ -291,7 +291,9 @@ def test_tools_refuse_evil_files_in_one_line(tmp_path, tool, monkeypatch, capfd)
     ]
     monkeypatch.setattr(sys, 'path', list(sys.path))
     for file in files:
-        arguments = [str(argument) for argument in commands(file, tmp_path)[tool]]
+        arguments = [
+            str(argument) for argument in commands(file, tmp_path, ('--cfg-options', *demo_options))[tool]
+        ]
         monkeypatch.setattr(sys, 'argv', [tool, *arguments])
         capfd.readouterr()
         with pytest.raises(SystemExit) as status:

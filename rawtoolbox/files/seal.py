@@ -43,9 +43,13 @@ def check_seal(path: str | Path, kind: str) -> None:
     content = Path(path).read_bytes()
     marks = re.findall(rb'seal-%s:[0-9a-f]{64}' % kind.encode(), content)
     if len(marks) != 1:
-        raise ValueError(f'{path} carries no hash of its content: export it anew by tools/export.py.')
+        raise ValueError(
+            f'{path} is damaged or no file of tools/export.py: it carries no hash. Export it anew.'
+        )
     if _mark(content.replace(marks[0], blank(kind).encode()), kind) != marks[0]:
-        raise ValueError(f'{path} is damaged or was changed: export it anew by tools/export.py.')
+        raise ValueError(
+            f'{path} is damaged or was changed: it does not have the hash that it carries. Export it anew.'
+        )
 
 
 def _mark(content: bytes, kind: str) -> bytes:

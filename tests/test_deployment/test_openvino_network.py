@@ -125,8 +125,14 @@ def test_wrong_files_and_patches_are_named(quantised, tmp_path, checkpoint, mosa
     text = quantised.read_text()
     (tmp_path / 'other.xml').write_text(text.replace('<rawtoolbox ', '<other ').replace('raw_input', 'input'))
     (tmp_path / 'other.bin').write_bytes(quantised.with_suffix('.bin').read_bytes())
-    with pytest.raises(ValueError, match='does not say what it takes'):
+    with pytest.raises(ValueError, match='was changed'):
         OpenVinoNetwork(tmp_path / 'other.xml')
+    (tmp_path / 'right.xml').write_text(text)
+    weights = bytearray(quantised.with_suffix('.bin').read_bytes())
+    weights[len(weights) // 2] ^= 1
+    (tmp_path / 'right.bin').write_bytes(weights)
+    with pytest.raises(ValueError, match=r'right\.bin is damaged or belongs to another file'):
+        OpenVinoNetwork(tmp_path / 'right.xml')
     with pytest.raises(ValueError, match='int8 is calibrated on some, found none'):
         export_int8(LiteISPNet(4, 0), tmp_path / 'a.xml', [])
     cv2.imwrite(str(tmp_path / 'small.png'), np.full((40, 40), 500, 'uint16'))

@@ -1,0 +1,37 @@
+import pytest
+
+from rawtoolbox.files.seal import blank, check_seal, seal
+
+
+@pytest.fixture
+def sealed(tmp_path):
+    path = tmp_path / 'file.bin'
+    path.write_bytes(b'before ' + blank('onnx').encode() + bytes(range(256)))
+    size = path.stat().st_size
+    seal(path, 'onnx')
+    assert path.stat().st_size == size
+    return path
+
+
+def test_a_sealed_file_passes(sealed):
+    check_seal(sealed, 'onnx')
+
+
+@pytest.mark.parametrize('place', [0, 20, 80, -1])
+def test_any_flipped_bit_is_noticed(sealed, place):
+    content = bytearray(sealed.read_bytes())
+    content[place] ^= 1
+    sealed.write_bytes(content)
+    with pytest.raises(ValueError, match=r'file\.bin is damaged'):
+        check_seal(sealed, 'onnx')
+
+
+def test_a_file_without_a_hash_is_refused(sealed):
+    with pytest.raises(ValueError, match='carries no hash'):
+        check_seal(sealed, 'xml')
+
+
+def test_room_for_one_hash_is_needed(tmp_path):
+    (tmp_path / 'none').write_bytes(b'nothing')
+    with pytest.raises(ValueError, match='found 0'):
+        seal(tmp_path / 'none', 'onnx')
