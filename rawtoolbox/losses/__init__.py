@@ -3,6 +3,7 @@
 from rawtoolbox.losses.cobi import CoBiLoss
 from rawtoolbox.losses.contextual import ContextualLoss, contextual
 from rawtoolbox.losses.feature_mse import VGGMSELoss
+from rawtoolbox.losses.flow_sequence import FlowSequenceLoss
 from rawtoolbox.losses.gan import GANLoss, adversarial, discriminator_loss, generator_loss
 from rawtoolbox.losses.gradient import GradientBranchLoss, GradientLoss, gradient_distance, gradient_map
 from rawtoolbox.losses.ms_ssim import MSSSIMLoss, ms_ssim
@@ -16,6 +17,7 @@ __all__ = [
     'CharbonnierLoss',
     'CoBiLoss',
     'ContextualLoss',
+    'FlowSequenceLoss',
     'GANLoss',
     'GradientBranchLoss',
     'GradientLoss',

@@ -4,6 +4,7 @@ from rawtoolbox.models.discriminators import PatchDiscriminator, VGGDiscriminato
 from rawtoolbox.models.flow_learner import FlowLearner
 from rawtoolbox.models.gan_restorer import GANRestorer
 from rawtoolbox.models.preprocessor import RawPreprocessor
+from rawtoolbox.models.recurrent_flow_learner import RecurrentFlowLearner
 from rawtoolbox.models.restorer import RawRestorer
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     'PatchDiscriminator',
     'RawPreprocessor',
     'RawRestorer',
+    'RecurrentFlowLearner',
     'VGGDiscriminator',
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import cv2
 import numpy as np
 import torch
 
+from rawtoolbox.files.images import read_photo
 from rawtoolbox.ops.colour import gamma_encode, match_exposure
 from rawtoolbox.ops.colour_fit import fit_colours
 from rawtoolbox.ops.demosaic import demosaic_bilinear
@@ -16,7 +18,7 @@ from rawtoolbox.ops.levels import normalize_levels
 from rawtoolbox.simulation.cameras import SimulationConfig, dslr_photo, linearise, phone_exposure, phone_raw
 from rawtoolbox.simulation.dead_leaves import dead_leaves
 from rawtoolbox.simulation.displacement import draw_flow
-from rawtoolbox.simulation.photographs import read_photograph
+from rawtoolbox.simulation.photographs import PHOTOGRAPHS, read_photograph
 
 MARGIN = 4  # pixels beyond the largest displacement, for interpolation and blur
 LOOKS = {'mapped': 0.55, 'raw': 0.3, 'photo': 0.15}  # how often the phone's side looks like what
@@ -42,6 +44,7 @@ def draw_flow_pair(
     size: int,
     max_displacement: float = 20,
     leaves: float = 0.3,
+    looks: Mapping[str, float] | None = None,
 ) -> FlowPair:
     """Draws a pair as an aligner meets it: a raw, or what a colour mapper makes of it, and a DSLR's photo.
 
@@ -51,10 +54,11 @@ def draw_flow_pair(
 
     Args:
         rng: Source of randomness.
-        photographs: Names of those to use.
+        photographs: Those to use: names of bundled ones, or paths of files.
         size: Height and width in pixels, even.
         max_displacement: Upper limit of the largest displacement in pixels; small ones are drawn more often.
         leaves: Share of pairs that show dead leaves instead of a photograph.
+        looks: How often the phone's side looks like what, of ``LOOKS``, which None stands for; they sum to 1.
     """
     border = int(np.ceil(max_displacement)) + MARGIN
     side = size + 2 * border
@@ -71,7 +75,7 @@ def draw_flow_pair(
     exchanged = rng.random() < 0.25
     phone_light, photo_light = (still, moved) if exchanged else (moved, still)
     photo, same_view = (dslr_photo(np.clip(view, 0, 1), camera) for view in (photo_light, phone_light))
-    phone = phone_image(rng, np.clip(phone_light, 0, 1), photo, same_view, camera)
+    phone = phone_image(rng, np.clip(phone_light, 0, 1), photo, same_view, camera, looks)
     first, second = (photo, phone) if exchanged else (phone, photo)
     return FlowPair(to_8bit(first), to_8bit(second), flow)
 
@@ -97,11 +101,11 @@ def draw_cameras(rng: np.random.Generator) -> SimulationConfig:
     """Two cameras, wider in everything than those that pairs are simulated with."""
     return SimulationConfig(
         noise=10 ** rng.uniform(-4.3, -2),
-        colour_strength=rng.uniform(0, 1),
+        colour_strength=min(rng.uniform(0, 1.4), 1),
         phone_blur=rng.uniform(0.3, 1.2),
         sharpening=rng.uniform(0, 1),
         saturation=rng.uniform(0.8, 1.7),
-        warmth=tuple(rng.uniform(0.7, 1, 3)),
+        warmth=tuple(rng.uniform(0.65, 1, 3)),
     )
 
 
@@ -111,6 +115,7 @@ def phone_image(
     photo: np.ndarray,
     same_view: np.ndarray,
     camera: SimulationConfig,
+    looks: Mapping[str, float] | None = None,
 ) -> np.ndarray:
     """The phone's side of a pair, (H, W, 3) in [0, 1], in one of the looks.
 
@@ -120,13 +125,15 @@ def phone_image(
         photo: The other side, which the exposure of a raw is matched to.
         same_view: The photo that the DSLR would have taken in the phone's place.
         camera: Both cameras.
+        looks: As for :func:`draw_flow_pair`.
     """
-    look = rng.choice(list(LOOKS), p=list(LOOKS.values()))
+    looks = looks or LOOKS
+    look = rng.choice(list(looks), p=list(looks.values()))
     if look == 'photo':
         blurred = cv2.GaussianBlur(same_view, (0, 0), camera.phone_blur)
         return blurred + np.sqrt(camera.noise) * rng.standard_normal(blurred.shape, np.float32)
     gains = np.array([rng.uniform(1.3, 2.6), 1, rng.uniform(1.3, 2.6)])
-    signal = phone_exposure(light, camera, gains, rng.uniform(0.3, 1), rng.uniform(0.4, 1))
+    signal = phone_exposure(light, camera, gains, rng.uniform(0.3, 1), rng.uniform(0.25, 1))
     mosaic = torch.from_numpy(phone_raw(signal, camera, rng).astype(np.float32))[None, None]
     linear = demosaic_bilinear(normalize_levels(mosaic, camera.black_level, camera.white_level))
     encoded, other, wanted = gamma_encode(linear), to_tensor(photo), to_tensor(same_view)
@@ -153,5 +160,7 @@ def to_8bit(image: np.ndarray) -> np.ndarray:
 
 @cache
 def read_cached(name: str) -> np.ndarray:
-    """A photograph, read once a process."""
-    return read_photograph(name)
+    """A photograph by its name, or by the path of its file; read once a process."""
+    if name in PHOTOGRAPHS:
+        return read_photograph(name)
+    return read_photo(name).astype(np.float32) / 255

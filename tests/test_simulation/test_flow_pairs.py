@@ -65,3 +65,10 @@ def test_cuts_are_parts_of_the_photograph():
         lit = cut.reshape(-1, 3).max(0) > 0.1
         assert lit.sum() == 1  # one channel, perhaps another one
         assert np.ptp(cut.max(2)) < 1e-3  # mirrored at the border, not black
+
+
+def test_photographs_of_a_file(tmp_path):
+    picture = np.full((120, 160, 3), (30, 200, 90), np.uint8)
+    cv2.imwrite(str(tmp_path / 'green.png'), picture[..., ::-1])
+    pair = draw_flow_pair(np.random.default_rng(0), (str(tmp_path / 'green.png'),), 32, 2, 0, {'photo': 1.0})
+    assert np.ptp(pair.second.reshape(-1, 3), axis=0).max() <= 2

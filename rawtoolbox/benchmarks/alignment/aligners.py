@@ -14,7 +14,7 @@ from torch import nn
 from tqdm import tqdm
 
 from rawtoolbox.aligners import Aligned, FlowAligner, HomographyAligner, IdentityAligner
-from rawtoolbox.flow import RAFT, DISFlow, PWCNet, RefinedFlow
+from rawtoolbox.flow import RAFT, DISFlow, HybridFlow, PWCNet, RefinedFlow
 from rawtoolbox.metrics.flow import endpoint_error, summarise_error
 from rawtoolbox.metrics.psnr import psnr
 from rawtoolbox.simulation.known_pairs import AlignmentPair, Coord, held_out, simulated_pairs, stereo_pair
@@ -28,6 +28,8 @@ ESTIMATORS: dict[str, Callable[[], nn.Module]] = {
     'pwcnet': PWCNet,
     'pwcnet-simulated': lambda: PWCNet('simulated'),
     'pwcnet-refined': lambda: RefinedFlow(PWCNet('simulated')),
+    'hybrid': HybridFlow,
+    'hybrid-refined': lambda: RefinedFlow(HybridFlow()),
     'raft-small': RAFT,
     'raft-large': lambda: RAFT('large'),
 }
