@@ -1,10 +1,12 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +48,33 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Gives a temporary folder beside ``path`` and renames it when the block ends well.
+
+    When it does not, the temporary folder is removed. One that is still empty at the end does not appear either.
+
+    Args:
+        path: Where the finished folder is to stand; nothing but an empty folder may be there.
+
+    Yields:
+        The temporary folder to write to.
+
+    Raises:
+        OSError: Another folder stands at ``path`` by then.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f'.{path.name}-', dir=path.parent))
+    try:
+        yield unfinished
+        if any(unfinished.iterdir()):
+            unfinished.chmod(0o777 & ~UMASK)  # mkdtemp's folders are private
+            unfinished.rename(path)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def write_atomically(path: str | Path, content: bytes | str) -> None:

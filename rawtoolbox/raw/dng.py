@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+from rawtoolbox.files.atomic import atomic_path
 from rawtoolbox.ops.bayer import parse_cfa
 from rawtoolbox.raw.frame import Exposure, check_levels, levels_at_positions
 from rawtoolbox.raw.metadata import CFA
@@ -93,10 +92,8 @@ def write_dng(
 
 
 def _write(path: Path, mosaic: np.ndarray, tags: list[Tag]) -> None:
-    """Writes beside the path and renames, so that nobody sees half a file."""
-    handle, unfinished = tempfile.mkstemp(prefix=f'.{path.name[:40]}.', suffix='.tmp', dir=path.parent)
-    os.close(handle)
-    try:
+    """Writes the mosaic and its tags."""
+    with atomic_path(path) as unfinished:
         tifffile.imwrite(
             unfinished,
             mosaic,
@@ -108,10 +105,6 @@ def _write(path: Path, mosaic: np.ndarray, tags: list[Tag]) -> None:
             software=False,
             extratags=tags,
         )
-        Path(unfinished).replace(path)
-    except BaseException:
-        Path(unfinished).unlink(missing_ok=True)
-        raise
 
 
 def _check_area(mosaic: np.ndarray, area: tuple[int, int, int, int] | None) -> tuple[int, int, int, int]:

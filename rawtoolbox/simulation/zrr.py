@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -17,6 +15,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from rawtoolbox.files.atomic import atomic_folder
 from rawtoolbox.files.flow import write_flow_png
 from rawtoolbox.files.layouts import ALIGNED_FOLDER, FLOW_FOLDER, PHOTO_FOLDER, RAW_FOLDER
 from rawtoolbox.simulation.cameras import SimulationConfig
@@ -61,15 +60,13 @@ def simulate_dataset(
     record = _record(config, counts)
     if _is_there(root, record):
         return root
-    root.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f'.{root.name}-', dir=root.parent))
     try:
-        _write_dataset(unfinished, config, counts, progress)
-        (unfinished / RECORD).write_text(json.dumps(record, indent=1), encoding='utf-8')
-        unfinished.chmod(0o755)  # mkdtemp's folders are private
-        _move(unfinished, root, record)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        with atomic_folder(root) as unfinished:
+            _write_dataset(unfinished, config, counts, progress)
+            (unfinished / RECORD).write_text(json.dumps(record, indent=1), encoding='utf-8')
+    except OSError:
+        if not _is_there(root, record):  # another process may have made the same one meanwhile
+            raise
     return root
 
 
@@ -198,12 +195,3 @@ def _differences(found: dict[str, Any], expected: dict[str, Any]) -> str:
     ]
     names = [name for name in flat[1] if flat[0].get(name) != flat[1][name]]
     return ', '.join(f'{name} = {flat[0].get(name)} (not {flat[1][name]})' for name in names) or 'another one'
-
-
-def _move(unfinished: Path, root: Path, record: dict[str, Any]) -> None:
-    """Gives the finished folder its name; another process may have made the same one meanwhile."""
-    try:
-        unfinished.rename(root)
-    except OSError:
-        if not _is_there(root, record):
-            raise

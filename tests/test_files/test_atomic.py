@@ -4,7 +4,14 @@ import sys
 
 import pytest
 
-from rawtoolbox.files.atomic import AtomicBackend, atomic_path, check_writable, sha256, write_atomically
+from rawtoolbox.files.atomic import (
+    AtomicBackend,
+    atomic_folder,
+    atomic_path,
+    check_writable,
+    sha256,
+    write_atomically,
+)
 
 
 def test_writes_and_replaces(tmp_path):
@@ -70,3 +77,29 @@ def test_files_are_as_readable_as_any_other(tmp_path):
         temporary.touch(0o600)
     (tmp_path / 'other').touch()
     assert (tmp_path / 'a.bin').stat().st_mode == (tmp_path / 'other').stat().st_mode
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path):
+    goal = tmp_path / 'made' / 'folder'
+    with atomic_folder(goal) as unfinished:
+        (unfinished / 'a').write_text('a')
+        assert not goal.exists()
+    assert [file.name for file in goal.iterdir()] == ['a']
+    assert list(goal.parent.iterdir()) == [goal]
+
+
+def test_nothing_is_left_of_a_folder_that_failed_or_stayed_empty(tmp_path):
+    with pytest.raises(ValueError, match='stop'), atomic_folder(tmp_path / 'a') as unfinished:
+        (unfinished / 'b').write_text('b')
+        raise ValueError('stop')
+    with atomic_folder(tmp_path / 'a'):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_there_is_not_replaced(tmp_path):
+    (tmp_path / 'a').mkdir()
+    (tmp_path / 'a' / 'mine').write_text('mine')
+    with pytest.raises(OSError), atomic_folder(tmp_path / 'a') as unfinished:
+        (unfinished / 'b').write_text('b')
+    assert [file.name for file in (tmp_path / 'a').iterdir()] == ['mine']

@@ -8,8 +8,6 @@ the target is lined up with its input directly rather than by way of a third pic
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -18,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from rawtoolbox.datasets.sr_raw import SCALE
+from rawtoolbox.files.atomic import atomic_folder
 from rawtoolbox.files.images import read_photo
 from rawtoolbox.files.layouts import pack_sr_raw, write_sr_pair
 from rawtoolbox.preparation.sr_raw.alignment import (
@@ -195,13 +194,8 @@ def _prepare_scene(
     scene: Path, folder: Path, levels: tuple[float, float], field: Field, min_correlation: float
 ) -> dict[str, str]:
     """Prepares what can be of a scene; the rest is returned with the reasons."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished, failures, lines = (
-        Path(tempfile.mkdtemp(prefix=f'.{folder.name}-', dir=folder.parent)),
-        {},
-        ['WB'],
-    )
-    try:
+    failures, lines = {}, ['WB']
+    with atomic_folder(folder) as unfinished:
         for name, partner in PAIRS.items():
             try:
                 frame, pair = _prepare_files(scene, name, partner, field)
@@ -214,10 +208,6 @@ def _prepare_scene(
             lines += [f'{name}:', ' '.join(f'{gain:.6f}' for gain in white_balance(frame))]
         if len(lines) > 1:
             (unfinished / 'wb.txt').write_text('\n'.join(lines) + '\n', encoding='utf-8')
-            unfinished.chmod(0o755)  # mkdtemp's folders are private
-            unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return failures
 
 
