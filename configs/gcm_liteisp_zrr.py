@@ -5,7 +5,11 @@ parameters), its loss adds 0.15 (1 - SSIM), its perceptual term works on halved 
 pixels with masked ones at zero. Values of the paper are in the comments.
 
 The perceptual loss takes VGG-19's ImageNet weights from $RAWTOOLBOX_WEIGHTS, torch's hub cache or torchvision's
-address; failing that VGG-16's; failing that it is left out, and the log says so. missing='error' refuses instead.
+address; failing that VGG-16's; without either, training ends with an error that says where to get them.
+
+The flow is PWC-Net's with the weights that come with this project; with the official ones, as in the paper:
+--cfg-options model.aligner.flow_estimator.weights=pretrained. Without a network:
+--cfg-options "model.aligner.flow_estimator={'type': 'DISFlow', '_delete_': True}".
 """
 
 from mmengine.config import read_base
@@ -17,7 +21,7 @@ with read_base():
 
 from rawtoolbox.aligners import GCM, FlowAligner
 from rawtoolbox.backbones import LiteISPNet
-from rawtoolbox.flow import DISFlow
+from rawtoolbox.flow import PWCNet
 from rawtoolbox.losses import L1Loss, SSIMLoss, VGGLoss
 from rawtoolbox.models import RawPreprocessor, RawRestorer
 
@@ -33,13 +37,16 @@ model = dict(
     backbone=dict(type=LiteISPNet),
     aligner=dict(
         type=FlowAligner,
-        flow_estimator=dict(type=DISFlow),  # needs no weights; paper: PWCNet with its official weights
+        flow_estimator=dict(
+            type=PWCNet, weights='simulated'
+        ),  # paper: weights='pretrained', the official ones
         colour_mapper=dict(type=GCM),
         reference='mapped',
+        clamp=False,  # official; True keeps what the flow starts from in [0, 1]
     ),
     losses=dict(
         l1=dict(type=L1Loss, weight=1.0),
-        perceptual=dict(type=VGGLoss, arch=('vgg19', 'vgg16'), weight=1.0, missing='skip'),
+        perceptual=dict(type=VGGLoss, arch=('vgg19', 'vgg16'), weight=1.0),
         ssim=dict(type=SSIMLoss, weight=0.15),  # paper: none
     ),
 )

@@ -22,7 +22,7 @@ from torch.optim import Adam
 from rawtoolbox.aligners import GCM, FlowAligner
 from rawtoolbox.backbones import SRResNet
 from rawtoolbox.engine import LevelHook, LevelTrainLoop
-from rawtoolbox.flow import DISFlow
+from rawtoolbox.flow import PWCNet
 from rawtoolbox.losses import L1Loss, SSIMLoss, VGGLoss
 from rawtoolbox.models import RawPreprocessor, RawRestorer
 
@@ -44,11 +44,16 @@ model = dict(
     backbone=dict(type=SRResNet, scale=4),
     aligner=dict(
         type=FlowAligner,
-        flow_estimator=dict(type=DISFlow),  # needs no weights; paper: PWCNet with its official weights
+        flow_estimator=dict(
+            type=PWCNet, weights='simulated'
+        ),  # paper: weights='pretrained', the official ones
         colour_mapper=dict(type=GCM),
         reference='mapped',
+        resize='official',  # with aligned corners, unfiltered, soft masks; or 'antialiased'
+        clamp=False,  # official; True keeps what the flow starts from in [0, 1]
     ),
     losses=_losses,
+    target_resize='official',
 )
 
 train_cfg = dict(

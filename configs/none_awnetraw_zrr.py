@@ -34,7 +34,7 @@ model = dict(
     losses=dict(
         charbonnier=dict(type=CharbonnierLoss, eps=1e-3),
         perceptual=dict(_vgg, weight=0.25 / 3),
-        ssim=dict(type=SSIMLoss, weight=0.05),
+        ssim=dict(type=SSIMLoss, weight=0.05, padding='valid'),
     ),
     head_losses=[_middle, _middle, _coarse, _coarse, _coarse],
     target_resize='nearest',

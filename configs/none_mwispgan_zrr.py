@@ -23,7 +23,7 @@ from torch.optim import Adam
 
 from rawtoolbox.backbones import MWISPNet
 from rawtoolbox.engine import GANOptimWrapperConstructor
-from rawtoolbox.losses import GANLoss, L1Loss, MSSSIMLoss, VGGLoss
+from rawtoolbox.losses import GANLoss, L1Loss, SSIMLoss, VGGLoss
 from rawtoolbox.models import GANRestorer, PatchDiscriminator, RawPreprocessor
 
 model = dict(
@@ -38,7 +38,7 @@ model = dict(
     losses=dict(
         l1=dict(type=L1Loss),
         perceptual=dict(type=VGGLoss, arch=('vgg19', 'vgg16'), form='paper', missing='skip'),  # at full size
-        ms_ssim=dict(type=MSSSIMLoss, weight=0.15),
+        ssim=dict(type=SSIMLoss, weight=0.15),  # official; as published: MSSSIMLoss
     ),
     discriminator=dict(type=PatchDiscriminator),
     gan_loss=dict(type=GANLoss, weight=0.1, spatial_mean=True),

@@ -2,7 +2,8 @@
 
 Published recipe (cszhilu1998/MW-ISPNet, Code_Track1_Fidelity): Adam at 1e-4, halved at 50, 100, 150 and 200 of at most
 300 epochs, of which the 60th was released; batches of 24; L1, as much of VGG-19's relu5_4 at full size, and
-0.15 (1 - MS-SSIM). The challenge's own denoiser is not part of the network.
+0.15 (1 - MS-SSIM), where the official code's `MSSSIM` is SSIM at one scale, padded with zeros. The challenge's own
+denoiser is not part of the network.
 """
 
 from mmengine.config import read_base
@@ -16,7 +17,7 @@ from mmengine.optim import MultiStepLR
 from mmengine.runner import EpochBasedTrainLoop
 
 from rawtoolbox.backbones import MWISPNet
-from rawtoolbox.losses import L1Loss, MSSSIMLoss, VGGLoss
+from rawtoolbox.losses import L1Loss, SSIMLoss, VGGLoss
 from rawtoolbox.models import RawPreprocessor, RawRestorer
 
 model = dict(
@@ -31,7 +32,7 @@ model = dict(
     losses=dict(
         l1=dict(type=L1Loss),
         perceptual=dict(type=VGGLoss, arch=('vgg19', 'vgg16'), form='paper', missing='skip'),  # at full size
-        ms_ssim=dict(type=MSSSIMLoss, weight=0.15),
+        ssim=dict(type=SSIMLoss, weight=0.15),  # official; as published: MSSSIMLoss
     ),
 )
 

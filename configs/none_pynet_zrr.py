@@ -32,7 +32,11 @@ model = dict(
 _vgg = dict(type=VGGMSELoss, arch=('vgg19', 'vgg16'), layer='relu5_4', missing='skip')
 _coarse = dict(mse=dict(type=MSELoss))
 _middle = dict(mse=dict(type=MSELoss, weight=10.0), perceptual=_vgg)
-_fine = dict(mse=dict(type=MSELoss), perceptual=_vgg, ms_ssim=dict(type=MSSSIMLoss, weight=0.4))
+_fine = dict(
+    mse=dict(type=MSELoss),
+    perceptual=_vgg,
+    ms_ssim=dict(type=MSSSIMLoss, weight=0.4, means='batch'),  # official; as the metric is defined: 'image'
+)
 
 train_cfg = dict(
     type=LevelTrainLoop,

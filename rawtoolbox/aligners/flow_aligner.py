@@ -14,7 +14,8 @@ from rawtoolbox.ops.checks import check_finite, check_shape
 from rawtoolbox.ops.colour import gamma_encode, match_exposure
 from rawtoolbox.ops.colour_fit import fit_colours
 from rawtoolbox.ops.masked import at_least_float32
-from rawtoolbox.ops.resize import shrink
+from rawtoolbox.ops.resize import Form as ResizeForm
+from rawtoolbox.ops.resize import shrink, shrink_masked
 from rawtoolbox.ops.warp import Scaling, backward_warp, forward_backward_mask, resize_flow, valid_mask
 from rawtoolbox.registry import ALIGNERS, FLOW_ESTIMATORS
 
@@ -52,6 +53,9 @@ class FlowAligner(nn.Module):
             costs a second flow. See ``forward_backward_mask``.
         flow_precision: In what the flow estimator's convolutions compute: ``'float32'``, or ``'bfloat16'``, which
             takes less time and memory and moves the flow a little (``docs/fast_training.md``).
+        resize: How images, masks and flow are brought to another size: ``'antialiased'`` or ``'official'``; see
+            ``shrink_masked``.
+        clamp: Whether images are clamped to [0, 1] before the flow is estimated. The official code does not.
 
     Raises:
         ValueError: Another ``reference``, ``'mapped'`` without a colour mapper, or a negative ``colour_fit``.
@@ -68,6 +72,8 @@ class FlowAligner(nn.Module):
         colour_fit: int = 0,
         consistency: bool = False,
         flow_precision: Precision = 'float32',
+        resize: ResizeForm = 'antialiased',
+        clamp: bool = True,
     ) -> None:
         super().__init__()
         if reference not in REFERENCES:
@@ -76,10 +82,12 @@ class FlowAligner(nn.Module):
             raise ValueError("reference='mapped' needs a colour_mapper; 'raw' and 'output' do without.")
         if colour_fit < 0:
             raise ValueError(f'colour_fit: expected a number of passes of at least 0, found {colour_fit}.')
-        self.flow_estimator = FrozenFlow(FLOW_ESTIMATORS.build(flow_estimator), flow_precision)
+        if resize not in ('antialiased', 'official'):
+            raise ValueError(f"resize: expected 'antialiased' or 'official', found {resize!r}.")
+        self.flow_estimator = FrozenFlow(FLOW_ESTIMATORS.build(flow_estimator), flow_precision, clamp)
         self.colour_mapper = ALIGNERS.build(colour_mapper) if colour_mapper is not None else None
         self.reference, self.scaling, self.eps, self.loss_form = reference, scaling, eps, loss_form
-        self.colour_fit, self.consistency = colour_fit, consistency
+        self.colour_fit, self.consistency, self.resize = colour_fit, consistency, resize
 
     def forward(
         self, source: Tensor, target: Tensor, coord: Tensor, prediction: Tensor | None = None
@@ -102,7 +110,7 @@ class FlowAligner(nn.Module):
         sizes = check_shape(source, 'N 3 H W', 'source')
         check_shape(target, f'{sizes["N"]} 3 _ _', 'target')
         target = target.detach()
-        small = shrink(target, (sizes['H'], sizes['W']))
+        small = shrink(target, (sizes['H'], sizes['W']), self.resize)
         encoded = gamma_encode(source.detach())
         mapped = None if self.colour_mapper is None else self.colour_mapper(encoded, small, coord)
         reference = self._reference(encoded, small, mapped, prediction)
@@ -125,17 +133,17 @@ class FlowAligner(nn.Module):
         target, mask = aligned.target, aligned.mask
         size = aligned.mapped.shape[-2:]
         if target.shape[-2:] != size:
-            target, mask = shrink(target, size), valid_mask(shrink(mask, size), self.eps)
+            target, mask = shrink_masked(target, mask, size, self.resize, self.eps)
         return {'loss_gcm': masked_l1(aligned.mapped, target, mask, self.loss_form)}
 
     def estimate_from_raw(self, source: Tensor, target: Tensor) -> Tensor:
         """The flow that ``reference='raw'`` would give, (N, 2, H, W): what the colour mapper is measured against."""
-        small = shrink(target, source.shape[-2:])
+        small = shrink(target, source.shape[-2:], self.resize)
         return self.flow_estimator(match_exposure(gamma_encode(source), small), small)
 
     def warp(self, target: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
         """The target warped by the flow, zero where it is unknown, and the mask that says where (Eqs. 4, 6)."""
-        return warp_target(target, flow, self.scaling, self.eps)
+        return warp_target(target, flow, self.scaling, self.eps, self.resize)
 
     def _reference(
         self, encoded: Tensor, target: Tensor, mapped: Tensor | None, prediction: Tensor | None
@@ -149,7 +157,7 @@ class FlowAligner(nn.Module):
             raise ValueError(
                 "reference='output' needs the prediction: pass what the backbone made of this raw."
             )
-        return shrink(prediction, encoded.shape[-2:])
+        return shrink(prediction, encoded.shape[-2:], self.resize)
 
 
 class FrozenFlow:
@@ -158,20 +166,21 @@ class FrozenFlow:
     Args:
         estimator: Flow estimator with its weights.
         precision: In what its convolutions compute.
+        clamp: Whether images are clamped to [0, 1] first.
 
     Raises:
         ValueError: Another precision.
     """
 
-    def __init__(self, estimator: nn.Module, precision: Precision = 'float32') -> None:
+    def __init__(self, estimator: nn.Module, precision: Precision = 'float32', clamp: bool = True) -> None:
         if precision not in ('float32', 'bfloat16'):
             raise ValueError(f"flow_precision: expected 'float32' or 'bfloat16', found {precision!r}.")
         self.estimator = estimator.requires_grad_(False).eval()
-        self.precision = precision
+        self.precision, self.clamp = precision, clamp
 
     @torch.no_grad()
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
-        """The flow between two images, clamped to [0, 1]; on their device, whatever the networks compute in.
+        """The flow between two images, on their device, whatever the networks compute in.
 
         Raises:
             ValueError: A value is NaN or infinite, as when a colour mapper's training diverged; not on GPUs.
@@ -181,17 +190,23 @@ class FrozenFlow:
         ):  # there it would wait for the device; DeferredInfoHook finds losses that are not finite
             check_finite(first, 'the image that the flow starts from')
             check_finite(second, 'the image that the flow leads to')
-        first, second = (at_least_float32(image).clamp(0, 1) for image in (first, second))
+        first, second = (at_least_float32(image) for image in (first, second))
+        if self.clamp:
+            first, second = first.clamp(0, 1), second.clamp(0, 1)
         low = self.precision == 'bfloat16'
         with torch.autocast(first.device.type, torch.bfloat16, enabled=low):
             return self.estimator.to(first)(first, second).to(first)
 
 
 def warp_target(
-    target: Tensor, flow: Tensor, scaling: Scaling = 'pixel', eps: float = 1e-3
+    target: Tensor,
+    flow: Tensor,
+    scaling: Scaling = 'pixel',
+    eps: float = 1e-3,
+    resize: ResizeForm = 'antialiased',
 ) -> tuple[Tensor, Tensor]:
     """A target, of the flow's size or larger, warped by it and zero where it is unknown, and the mask of where."""
-    flow = resize_flow(flow, target.shape[-2:])
+    flow = resize_flow(flow, target.shape[-2:], align_corners=resize == 'official')
     with torch.autocast(target.device.type, enabled=False):
         warped, coverage = backward_warp(target, flow, scaling)
     mask = valid_mask(coverage, eps)

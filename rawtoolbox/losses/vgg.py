@@ -167,7 +167,9 @@ class VGGFeatures:
             except FileNotFoundError as error:
                 reasons.append(str(error))
         if self.missing == 'error':
-            raise FileNotFoundError(' '.join(reasons))
+            raise FileNotFoundError(
+                f"{' '.join(reasons)} To train without this loss, give it missing='skip'."
+            )
         self.skipped = True
         warning = (
             f'NO VGG FEATURES: a loss that needs them is left out (zero) from here on. {" ".join(reasons)}'

@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rawtoolbox.aligners import Aligned
-from rawtoolbox.ops.resize import shrink
+from rawtoolbox.ops.resize import shrink, shrink_masked
 from rawtoolbox.ops.warp import valid_mask
 from rawtoolbox.registry import LOSSES
 
-Resize = Literal['bilinear', 'nearest']
+Resize = Literal['bilinear', 'nearest', 'official']
 IMAGES = ('target', 'exact_target', 'aligned_target')
 
 
@@ -49,7 +49,8 @@ def fit_target(
         mask: 1 where the target is valid, (N, 1, H, W).
         size: Height and width wanted.
         resize: ``'bilinear'``: low-pass filtered, as in PyNET's training (a pixel is valid when all that it is
-            made of is); ``'nearest'``: pixels are left out, as in AWNet's.
+            made of is); ``'nearest'``: pixels are left out, as in AWNet's; ``'official'``: as in
+            the joint training on SR-RAW, with a soft mask, see ``shrink_masked``.
 
     Returns:
         (N, 3, h, w) and (N, 1, h, w).
@@ -58,7 +59,7 @@ def fit_target(
         return target, mask
     if resize == 'nearest':
         return F.interpolate(target, size), F.interpolate(mask, size)
-    return shrink(target, size), valid_mask(shrink(mask, size))
+    return shrink_masked(target, mask, size, 'official' if resize == 'official' else 'antialiased')
 
 
 def fit_references(batch: dict[str, Tensor | None], size: tuple[int, int]) -> dict[str, Tensor | None]:

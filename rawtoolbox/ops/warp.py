@@ -91,19 +91,20 @@ def warp_with_mask(image: Tensor, flow: Tensor, scaling: Scaling = 'pixel') -> t
     return warped * mask, mask
 
 
-def resize_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:
+def resize_flow(flow: Tensor, size: tuple[int, int], align_corners: bool = False) -> Tensor:
     """Resizes a flow bilinearly and scales its values with the image.
 
     Args:
         flow: (N, 2, H, W) in pixels of its own size.
         size: New height and width.
+        align_corners: As of ``torch.nn.functional.interpolate``; True in the official training on SR-RAW.
 
     Returns:
         (N, 2, *size) in pixels of the new size.
     """
     sizes = check_shape(flow, 'N 2 H W', 'flow')
     ratio = constant([size[1] / sizes['W'], size[0] / sizes['H']], flow).view(2, 1, 1)
-    return F.interpolate(flow, size=size, mode='bilinear', align_corners=False) * ratio
+    return F.interpolate(flow, size=size, mode='bilinear', align_corners=align_corners) * ratio
 
 
 def forward_backward_mask(

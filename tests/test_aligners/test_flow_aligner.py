@@ -231,3 +231,31 @@ def test_flow_is_estimated_in_the_precision_asked_for_and_given_in_full(precisio
 def test_other_precisions_are_refused():
     with pytest.raises(ValueError, match="flow_precision: expected 'float32' or 'bfloat16', found 'float16'"):
         FlowAligner(torch.nn.Identity(), reference='raw', flow_precision='float16')
+
+
+@pytest.mark.parametrize('clamp', [True, False])
+def test_the_flow_is_shown_what_the_mapper_made_or_that_within_the_range(pair, clamp):
+    source, target, coord = pair
+    flow, bright = ConstantFlow(), Darker()
+    bright.gain.data.fill_(2.0)
+    FlowAligner(flow, bright, clamp=clamp)(source, target, coord)
+    expected = 2 * gamma_encode(source)
+    torch.testing.assert_close(flow.seen[0], expected.clamp(0, 1) if clamp else expected)
+
+
+def test_official_resizing_reaches_flow_images_and_masks(pair):
+    """As cszhilu1998/RAW-to-sRGB trains on SR-RAW: aligned corners, no filter, a soft mask."""
+    source, _, coord = pair
+    flow = ConstantFlow(0.5, 0)
+    aligner = FlowAligner(flow, Darker(), resize='official')
+    large = torch.rand(2, 3, 48, 64)
+    aligned = aligner(source, large, coord)
+
+    def resized(image):
+        return torch.nn.functional.interpolate(image, (12, 16), mode='bilinear', align_corners=True)
+
+    torch.testing.assert_close(flow.seen[1], resized(large))
+    expected = (aligned.mapped * resized(aligned.mask) - resized(aligned.target)).abs().mean()
+    torch.testing.assert_close(aligner.loss(aligned)['loss_gcm'], expected)
+    with pytest.raises(ValueError, match="resize: expected 'antialiased' or 'official', found 'nearest'"):
+        FlowAligner(flow, Darker(), resize='nearest')

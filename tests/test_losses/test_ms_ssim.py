@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter
 
 from rawtoolbox.losses import MSSSIMLoss, ms_ssim, ssim
 from rawtoolbox.losses.ms_ssim import WEIGHTS
+from rawtoolbox.ops.ssim import ssim_maps
 from rawtoolbox.registry import LOSSES
 
 
@@ -78,6 +80,25 @@ def test_the_opposite_has_a_finite_gradient():
     assert torch.isfinite(pred.grad).all()
 
 
+def test_means_over_the_batch_are_taken_before_the_powers():
+    """PyNET's loss, written out for two scales; on unlike images it is not the mean of their own."""
+    pred, target = images()
+    pred = torch.stack([pred[0], target[1]])
+    expected = 1.0
+    for weight, part in zip(
+        WEIGHTS[:2], (1, 0), strict=True
+    ):  # the structure alone but at the coarsest scale
+        expected = expected * ssim_maps(pred, target, padding='valid')[part].mean() ** weight
+        pred, target = F.avg_pool2d(pred, 2), F.avg_pool2d(target, 2)
+    pred, target = images()
+    pred = torch.stack([pred[0], target[1]])
+    found = ms_ssim(pred, target, weights=WEIGHTS[:2], means='batch')
+    torch.testing.assert_close(found, expected)
+    assert abs(found - ms_ssim(pred, target, weights=WEIGHTS[:2])) > 1e-3
+    loss = MSSSIMLoss(weight=0.4, weights=WEIGHTS[:2], means='batch')
+    torch.testing.assert_close(loss(pred, target), 0.4 * (1 - expected))
+
+
 def test_wrong_arguments():
     pred, target = images()
     with pytest.raises(
@@ -86,3 +107,5 @@ def test_wrong_arguments():
         ms_ssim(pred, target)
     with pytest.raises(ValueError, match='target: expected the shape'):
         ms_ssim(pred, target[:1])
+    with pytest.raises(ValueError, match="means: expected 'image' or 'batch', found 'all'"):
+        ms_ssim(pred, target, means='all')

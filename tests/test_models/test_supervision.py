@@ -87,6 +87,12 @@ def test_bilinear_targets_are_low_pass_filtered_and_valid_where_all_of_them_is()
     assert fit_target(target, mask, (16, 16)) == (target, mask)
 
 
+def test_official_targets_are_resized_between_aligned_corners():
+    target, mask = torch.rand(1, 3, 16, 16), torch.ones(1, 1, 16, 16)
+    small, _ = fit_target(target, mask, (4, 4), 'official')
+    assert torch.allclose(small, F.interpolate(target, (4, 4), mode='bilinear', align_corners=True))
+
+
 def test_a_small_prediction_is_scored_at_its_size():
     target, mask = torch.rand(1, 3, 16, 16), torch.ones(1, 1, 16, 16)
     whole = {
