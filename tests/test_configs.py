@@ -36,7 +36,7 @@ def test_config_builds_and_dumps(name, tmp_path):
     with torch.device('meta'):  # shapes only
         model = MODELS.build(config.model)
     network = model.backbone if name in CONFIGS else model.flow_estimator
-    assert sum(p.numel() for p in network.parameters()) > 1e5
+    assert sum(p.numel() for p in network.parameters()) > 5e4
     config.dump(tmp_path / 'dumped.py')
     dumped = Config.fromfile(tmp_path / 'dumped.py', lazy_import=False)
     assert short_types(plain_config(dumped.model)) == short_types(plain_config(config.model))

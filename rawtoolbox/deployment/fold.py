@@ -11,17 +11,20 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from rawtoolbox.backbones.liteispnet import LiteISPNet
+from rawtoolbox.backbones.metaisp import MetaISP
 from rawtoolbox.backbones.mwispnet import MWISPNet
+from rawtoolbox.backbones.syenet import SYENet
 from rawtoolbox.ops.checks import check_shape
 from rawtoolbox.ops.dwt import haar_iwt
 
 
 @singledispatch
 def fold_network(network: nn.Module) -> nn.Module:
-    """A copy of a backbone that gives the same image with fewer steps: no wavelet transform is left to do.
+    """A copy of a backbone that gives the same image with fewer steps.
 
-    Known are LiteISPNet and MW-ISPNet; any other network is copied as it is. A network of one's own joins by
-    ``@fold_network.register``.
+    LiteISPNet and MW-ISPNet lose their wavelet transforms, LiteISPNet and MetaISP the wide features of their tails,
+    and SYENet all branches that it was trained with; any other network is copied as it is. A network of one's own
+    joins by ``@fold_network.register``.
 
     Args:
         network: The backbone, which is left alone.
@@ -40,6 +43,18 @@ def _(network: LiteISPNet) -> nn.Module:
 @fold_network.register
 def _(network: MWISPNet) -> nn.Module:
     return freeze(FoldedMWISPNet(copy.deepcopy(network)))
+
+
+@fold_network.register
+def _(network: MetaISP) -> nn.Module:
+    network = copy.deepcopy(network)
+    network.tail = FoldedTail(network.tail)
+    return freeze(network)
+
+
+@fold_network.register
+def _(network: SYENet) -> nn.Module:
+    return freeze(network.deploy())
 
 
 def fold_dwt(conv: nn.Conv2d) -> nn.Conv2d:

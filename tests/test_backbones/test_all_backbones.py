@@ -11,13 +11,16 @@ from rawtoolbox.registry import BACKBONES
 SMALL = {
     'AWNetDemosaicked': {'width': 16, 'blocks': (1, 1, 1, 1, 1)},
     'AWNetRaw': {'width': 16, 'blocks': (1, 1, 1, 1, 1)},
+    'LAN': {'width': 8},
     'LiteISPNet': {'width': 16, 'n_rcab': 1},
     'MSRResNet': {'width': 8, 'blocks': 2},
     'MWISPNet': {'width': 16, 'n_rcab': 1},
+    'MetaISP': {'width': 8, 'expansion': 8, 'bases': 3},
     'PyNET': {'width': 4},
     'RRDBNet': {'width': 8, 'blocks': 2, 'growth': 4},
     'SPSR': {'width': 8, 'blocks': 20, 'growth': 4},
     'SRResNet': {'width': 8, 'blocks': 2},
+    'SYENet': {'width': 4, 'branch_scale': 2},
     'TimmUNet': {'encoder': 'mobilenetv3_small_050', 'width': 8},
 }
 # Parameters that exist for released weights only.

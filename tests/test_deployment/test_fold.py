@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from rawtoolbox.backbones import LiteISPNet, MSRResNet, MWISPNet
+from rawtoolbox.backbones import LiteISPNet, MetaISP, MSRResNet, MWISPNet
 from rawtoolbox.deployment.complexity import count_macs
 from rawtoolbox.deployment.fold import FoldedTail, fold_dwt, fold_iwt, fold_network, split_input
 from rawtoolbox.ops.dwt import haar_dwt, haar_iwt
@@ -103,3 +103,11 @@ def test_wrong_inputs_are_named():
         folded(torch.rand(1, 4, 16, 16), torch.rand(1, 2, 8, 8))
     with pytest.raises(ValueError, match='multiples of 8'):
         folded(torch.rand(1, 4, 12, 16), torch.rand(1, 2, 12, 16))
+
+
+def test_the_tail_of_metaisp_is_folded():
+    torch.manual_seed(0)
+    network = MetaISP(width=8, expansion=8, bases=3).double().eval()
+    folded, raw = fold_network(network), rand(1, 4, 16, 24)
+    assert isinstance(folded.tail, FoldedTail) and not isinstance(network.tail, FoldedTail)
+    torch.testing.assert_close(run(folded, raw), run(network, raw), **EXACT)
