@@ -13,7 +13,12 @@ import mmengine.registry as root
 from mmengine.registry import Registry as MMRegistry
 from mmengine.utils import get_object_from_string
 
+from rawtoolbox.compat import check_opencv, mend_torchvision
 from rawtoolbox.moved_names import present_name
+
+# Before any part or Runner is made: their libraries import OpenCV and torchvision.
+check_opencv()
+mend_torchvision()
 
 SCOPE = 'rawtoolbox'
 

@@ -14,6 +14,8 @@ LARGEST_SHARE = 0.12  # of the package's lines that one room may have
 
 # From the roof down. Rooms of one floor do not know one another. docs/design.md says what each is for.
 FLOORS = (
+    ('__main__',),
+    ('console',),
     ('apis',),
     ('zoo', 'benchmarks', 'preparation'),
     ('inference',),
@@ -25,8 +27,8 @@ FLOORS = (
     ('layers', 'weights', 'visualization'),
     ('files',),
     ('ops',),
-    ('registry', 'compat'),
-    ('moved_names',),
+    ('registry',),
+    ('compat', 'moved_names'),
 )
 HEIGHT = {room: height for height, rooms in enumerate(reversed(FLOORS)) for room in rooms}
 

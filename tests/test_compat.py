@@ -7,7 +7,7 @@ from rawtoolbox import compat
 
 
 def test_torchvision_imports_after_the_package():
-    code = 'import rawtoolbox, torchvision, timm, lpips; print(torchvision.__version__)'
+    code = 'import rawtoolbox.registry, torchvision, timm, lpips; print(torchvision.__version__)'
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()

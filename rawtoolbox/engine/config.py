@@ -13,6 +13,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.utils import import_modules_from_strings
 
 from rawtoolbox import registry
+from rawtoolbox.files.share import find_config
 from rawtoolbox.registry import suggest
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -40,7 +41,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     """Reads a config, merges the command line's options and checks every key that can be checked.
 
     Args:
-        path: A pure-Python config file.
+        path: A pure-Python config file, or the name of one that comes with the package.
         options: Options of the command line, with dotted keys.
 
     Raises:
@@ -49,10 +50,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
             names the nearest known one.
         KeyError: A type that is not registered.
     """
-    path = Path(path).absolute()
-    if not path.is_file():
-        siblings = sorted(other.name for other in path.parent.glob('*.py')) if path.parent.is_dir() else []
-        raise FileNotFoundError(f'No config {path}.{suggest(path.name, siblings)}')
+    path = find_config(path).absolute()
     for folder in (Path.cwd(), path.parent):  # where custom_imports finds a user's own modules
         if str(folder) not in sys.path:
             sys.path.append(str(folder))

@@ -17,12 +17,13 @@ from torch import nn
 from rawtoolbox.backbones.raw_input import RawInput
 from rawtoolbox.deployment.complexity import count_macs, count_parameters
 from rawtoolbox.engine.config import load_config, plain_config
+from rawtoolbox.files.share import shared_folder
 from rawtoolbox.registry import BACKBONES, suggest
 from rawtoolbox.weights.checkpoint import BACKBONE, check_fits, load_local
 from rawtoolbox.weights.official import OFFICIAL, Official, load_weights_file
 from rawtoolbox.weights.official_names import OFFICIAL_BACKBONES
 
-METAFILE = Path(__file__).parents[2] / 'configs' / 'metafile.yml'
+METAFILE = shared_folder('configs') / 'metafile.yml'
 PROTOCOLS = ('Original GT', 'Align GT with raw', 'Align GT with result')
 SCORES = {'PSNR': '{:.2f}', 'SSIM': '{:.4f}', 'LPIPS': '{:.3f}'}
 SIZE = 448  # side of the sRGB image that costs are given for
