@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,12 +12,16 @@ from torch import Tensor
 from rawtoolbox.inference.trained import TrainedNetwork
 from rawtoolbox.ops.bayer import bayer_mosaic, pack_mosaic
 from rawtoolbox.ops.colour import apply_matrix
+from rawtoolbox.ops.constants import constant
 from rawtoolbox.ops.coord import coord_map, pack_coord
 from rawtoolbox.ops.demosaic import demosaic_bilinear, resize_planes
+from rawtoolbox.ops.highlights import recover_highlights
 from rawtoolbox.raw.camera import Camera
-from rawtoolbox.raw.camera_colour import adaptation_matrix
+from rawtoolbox.raw.camera_colour import srgb_to_camera_matrix
+from rawtoolbox.raw.colour_spaces import xyz_to_rgb
 from rawtoolbox.raw.develop import linear_mosaic
 from rawtoolbox.raw.frame import RawFrame
+from rawtoolbox.raw.render import CameraColour, frame_colour
 from rawtoolbox.raw.white_balance import estimate_gains
 
 SATURATED = 0.9  # from here on, a pixel that is bright in all colours turns into the training camera's white
@@ -62,8 +67,8 @@ def frame_coord(height: int, width: int, margin: int = 0) -> Tensor:
 def adapted_mosaic(frame: RawFrame, camera: Camera | None) -> tuple[Tensor, list[str]]:
     """A frame's mosaic as the training camera would have recorded it, as far as that is known.
 
-    With both colour matrices and white balances, colours are mapped by
-    :func:`~rawtoolbox.raw.camera_colour.adaptation_matrix`; without the frame's matrix, by the white balances alone.
+    With both colour matrices and white balances, colours are mapped by way of linear sRGB (`frame_colour`), partly
+    saturated ones made neutral first; without the frame's matrix, by the white balances alone.
     A frame without any white balance is balanced by what its bright parts have in common.
 
     Args:
@@ -88,18 +93,23 @@ def adapted_mosaic(frame: RawFrame, camera: Camera | None) -> tuple[Tensor, list
         notices.append('No colour matrix is known: only the white balance is adapted.')
         # with one matrix for both cameras, the rest of the mapping is the identity
         frame = replace(frame, xyz_to_camera=camera.xyz_to_camera)
-    matrix = adaptation_matrix(frame.xyz_to_camera, gains, camera.xyz_to_camera, camera.gains)
-    return map_colours(mosaic, torch.from_numpy(matrix).float()), notices
+    colour = frame_colour(frame, gains)
+    to_camera = srgb_to_camera_matrix(camera.xyz_to_camera) @ xyz_to_rgb('srgb') @ colour.to_xyz
+    # the exposure of green stays: balancing has scaled by its gain, the training camera's gains undo theirs
+    matrix = np.diag(camera.gains[1] / np.asarray(camera.gains)) @ to_camera / colour.balance[1]
+    return map_colours(mosaic, colour, torch.from_numpy(matrix).float()), notices
 
 
-def map_colours(mosaic: Tensor, matrix: Tensor) -> Tensor:
-    """Multiplies the colours of a mosaic by a matrix; saturated pixels stay so.
+def map_colours(mosaic: Tensor, colour: CameraColour, matrix: Tensor) -> Tensor:
+    """Multiplies the balanced colours of a mosaic by a matrix; saturated pixels stay so.
 
-    What a pixel has not measured is interpolated; what it has measured stays as sharp as it was.
+    What a pixel has not measured is interpolated; what it has measured stays as sharp as it was. A colour of which a
+    channel is saturated is recovered or made neutral first: the matrix would turn it magenta or yellow.
 
     Args:
         mosaic: (1, 1, H, W) RGGB, linear, white = 1.
-        matrix: (3, 3).
+        colour: Balances the frame.
+        matrix: (3, 3) balanced RGB to the wanted camera's raw RGB.
 
     Returns:
         (1, 1, H, W) in [0, 1].
@@ -107,4 +117,6 @@ def map_colours(mosaic: Tensor, matrix: Tensor) -> Tensor:
     colours = demosaic_bilinear(mosaic)
     least = colours.amin(1, keepdim=True)
     white = ((least - SATURATED) / (1 - SATURATED)).clamp(0, 1)
-    return torch.lerp(bayer_mosaic(apply_matrix(colours, matrix)), torch.ones_like(white), white).clamp(0, 1)
+    balanced = colours * constant(colour.balance, colours)[:, None, None]
+    balanced = recover_highlights(balanced, constant(colour.limits, colours))
+    return torch.lerp(bayer_mosaic(apply_matrix(balanced, matrix)), torch.ones_like(white), white).clamp(0, 1)

@@ -354,6 +354,8 @@ def read_frame(source: str | Path | RawFrame | np.ndarray, **geometry: Any) -> R
         frame = make_frame(source, **given)
     else:
         frame = open_raw(source, **given)
+    if 'xyz_to_camera' in overrides:
+        overrides['profile'] = None
     if 'as_shot_gains' in overrides:
         overrides['as_shot_gains'] = tuple(map(float, overrides['as_shot_gains']))
     return replace(frame, **overrides)

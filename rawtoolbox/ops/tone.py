@@ -19,8 +19,8 @@ def compress_gamut(image: Tensor) -> Tensor:
     Args:
         image: (..., 3, H, W) linear RGB; below zero is out of gamut.
     """
-    peak = image.amax(-3, keepdim=True).clamp(min=LEAST)
-    distance = (peak - image) / peak
+    peak = image.amax(-3, keepdim=True).clamp(min=0)
+    distance = (peak - image) / peak.clamp(min=LEAST)
     room, reach = 1 - THRESHOLD, FARTHEST - THRESHOLD
     beyond = (distance - THRESHOLD).clamp(0, reach)
     # x / (1 + a x), with a such that the farthest lands on the border

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from rawtoolbox.ops.colour import apply_matrix, linear_to_srgb
+from rawtoolbox.ops.constants import constant
 from rawtoolbox.ops.demosaic import demosaic_bilinear
 from rawtoolbox.ops.levels import normalize_levels
-from rawtoolbox.raw.camera_colour import camera_to_srgb_matrix
+from rawtoolbox.raw.colour_spaces import xyz_to_rgb
 from rawtoolbox.raw.frame import Gains, RawFrame
+from rawtoolbox.raw.render import frame_colour
 from rawtoolbox.raw.signature import describe_content, may_be_camera_file
 
 WHITE_SHARE = 99.5  # percentile of the developed raw that is shown as white
@@ -30,7 +32,7 @@ def linear_mosaic(frame: RawFrame) -> Tensor:
 
 
 def develop(frame: RawFrame, gains: Gains | None = None) -> Tensor:
-    """Levels, white balance, bilinear demosaicking, the camera's colour matrix, the sRGB curve.
+    """Levels, white balance, bilinear demosaicking, the camera's colours in the light of the scene, the sRGB curve.
 
     A frame without a colour matrix keeps the colours of its sensor.
 
@@ -44,14 +46,11 @@ def develop(frame: RawFrame, gains: Gains | None = None) -> Tensor:
     Raises:
         ValueError: The gains are not positive, or the colour matrix is unusable.
     """
-    gains = torch.tensor(gains or frame.white_balance)
-    if gains.shape != (3,) or not (gains > 0).all():
-        raise ValueError(f'gains: expected three positive numbers for R, G, B, found {gains.tolist()}.')
-    # The least gain is 1: any less and a saturated pixel would not be white.
-    rgb = demosaic_bilinear(linear_mosaic(frame)) * (gains / gains.min())[:, None, None]
-    rgb = rgb.clamp(max=1)
-    if frame.xyz_to_camera is not None:
-        rgb = apply_matrix(rgb, torch.from_numpy(camera_to_srgb_matrix(frame.xyz_to_camera)))
+    colour = frame_colour(frame, gains)
+    # The least gain is 1, and all is clipped there: any else, and a saturated pixel would not be white.
+    balance = constant(colour.balance, torch.empty(0))[:, None, None]
+    rgb = (demosaic_bilinear(linear_mosaic(frame)) * balance).clamp(max=1)
+    rgb = apply_matrix(rgb, torch.from_numpy(xyz_to_rgb('srgb') @ colour.to_xyz))
     return linear_to_srgb(rgb.clamp(0, 1))[0]
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rawtoolbox.ops.bayer import parse_cfa, rephase_offset, rephase_to_rggb
+from rawtoolbox.raw.dng_colour import ColourProfile
 
 Gains = tuple[float, float, float]
 SUSPICIOUS_SHARE = 0.01  # of the values
@@ -60,7 +61,8 @@ class RawFrame:
         crop_offset: Row and column of the active area at which ``mosaic`` begins.
         as_shot_gains: What the camera (or its user) multiplied R, G, B with; G is 1. None if unset.
         daylight_gains: The same for daylight. None if unknown.
-        xyz_to_camera: (3, 3) CIE XYZ to the camera's R, G, B. None if unknown.
+        xyz_to_camera: (3, 3) CIE XYZ to the camera's R, G, B, for daylight. None if unknown.
+        profile: The same for several lights, where the file has them; it comes before ``xyz_to_camera``.
         orientation: How the picture has to be turned to be upright, in EXIF's counting, 1 to 8.
         camera: Make and model; empty if unknown.
         exposure: None if the file says nothing.
@@ -76,6 +78,7 @@ class RawFrame:
     as_shot_gains: Gains | None = None
     daylight_gains: Gains | None = None
     xyz_to_camera: np.ndarray | None = field(default=None, repr=False)
+    profile: ColourProfile | None = field(default=None, repr=False)
     orientation: int = 1
     camera: str = ''
     exposure: Exposure | None = None

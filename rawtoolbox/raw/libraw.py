@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 import rawpy
 
 from rawtoolbox.raw.camera_colour import daylight_gains, srgb_to_camera_matrix
+from rawtoolbox.raw.dng_colour import xy_to_neutral
+from rawtoolbox.raw.dng_tags import daylight_matrix
 from rawtoolbox.raw.frame import Exposure, RawFileError, levels_by_colour, usable_gains
 from rawtoolbox.raw.metadata import LINEAR_RAW, FileTags, camera_of_jpeg
 
@@ -86,13 +89,18 @@ def black_level(raw: rawpy.RawPy, cfa: str, tags: FileTags) -> tuple[float, ...]
 
 
 def colour_information(raw: rawpy.RawPy, tags: FileTags) -> dict[str, object]:
-    """The fields ``as_shot_gains``, ``daylight_gains`` and ``xyz_to_camera`` of a frame."""
-    matrix = _usable_matrix(tags.xyz_to_camera, raw.rgb_xyz_matrix[:3])
+    """The fields ``as_shot_gains``, ``daylight_gains``, ``xyz_to_camera`` and ``profile`` of a frame."""
+    of_file = daylight_matrix(tags.profile) if tags.profile else None
+    matrix = _usable_matrix(of_file, raw.rgb_xyz_matrix[:3])
+    profile = tags.profile if matrix is not None and np.array_equal(matrix, of_file) else None
     daylight = usable_gains(raw.daylight_whitebalance)
     if daylight is None and matrix is not None:
         daylight = usable_gains(daylight_gains(matrix))
     as_shot = usable_gains(raw.camera_whitebalance)
-    return {'as_shot_gains': as_shot, 'daylight_gains': daylight, 'xyz_to_camera': matrix}
+    if as_shot is None and profile and tags.white_xy:
+        with contextlib.suppress(ValueError):  # a light that the camera cannot see
+            as_shot = usable_gains((1 / xy_to_neutral(profile, tags.white_xy)).tolist())
+    return {'as_shot_gains': as_shot, 'daylight_gains': daylight, 'xyz_to_camera': matrix, 'profile': profile}
 
 
 def _usable_matrix(*candidates: np.ndarray | None) -> np.ndarray | None:

@@ -9,32 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import tifffile
 from PIL import Image
 
+from rawtoolbox.raw.dng_colour import ColourProfile
+from rawtoolbox.raw.dng_tags import read_profile, read_white_xy
+from rawtoolbox.raw.white_point import Chromaticity
+
 MAKE, MODEL, EXIF, ISO, DNG_VERSION = 271, 272, 34665, 34855, 50706
 CFA_REPEAT, BLACK_REPEAT, ACTIVE_AREA, OPCODES_AFTER_LINEARISATION = 33421, 50713, 50829, 51009
-COLOUR_MATRIX, CALIBRATION, ILLUMINANT = (50721, 50722), (50723, 50724), (50778, 50779)  # of two illuminants
-ANALOG_BALANCE = 50727
 CFA, LINEAR_RAW = 32803, 34892  # values of PhotometricInterpretation
-
-# Kelvin of EXIF's light sources; the matrix of the one nearest to D65 is taken.
-KELVIN = {
-    1: 5500,
-    2: 4200,
-    3: 2856,
-    4: 5500,
-    9: 5500,
-    10: 6500,
-    11: 7500,
-    12: 6400,
-    13: 5000,
-    14: 4200,
-    15: 3450,
-}
-KELVIN |= {17: 2856, 18: 4874, 19: 6774, 20: 5503, 21: 6504, 22: 7504, 23: 5003, 24: 3200}
-DAYLIGHT = 6504
 
 logging.getLogger('tifffile').addHandler(logging.NullHandler())
 
@@ -53,7 +37,8 @@ class FileTags:
         cfa_repeat: Rows and columns after which the pattern repeats.
         black_repeat: The same of the black level.
         active_area: Its top and left.
-        xyz_to_camera: (3, 3), of the illuminant nearest to daylight.
+        profile: A DNG's colours.
+        white_xy: A DNG's AsShotWhiteXY.
         has_opcodes: The file asks for corrections of the mosaic (lens shading, mostly).
         data_end: The byte at which that image ends.
     """
@@ -67,7 +52,8 @@ class FileTags:
     cfa_repeat: tuple[int, int] | None = None
     black_repeat: tuple[int, int] | None = None
     active_area: tuple[int, int] | None = None
-    xyz_to_camera: np.ndarray | None = None
+    profile: ColourProfile | None = None
+    white_xy: Chromaticity | None = None
     has_opcodes: bool = False
     data_end: int = 0
 
@@ -121,7 +107,8 @@ def _collect_tags(file: tifffile.TiffFile) -> FileTags:
         cfa_repeat=_integers(image, CFA_REPEAT, 2),
         black_repeat=_integers(image, BLACK_REPEAT, 2),
         active_area=area[:2] if area else None,
-        xyz_to_camera=_colour_matrix(first) if is_dng else None,
+        profile=read_profile(first) if is_dng else None,
+        white_xy=read_white_xy(first) if is_dng else None,
         has_opcodes=_value(image, OPCODES_AFTER_LINEARISATION) is not None,
         data_end=_data_end(image),
     )
@@ -149,31 +136,3 @@ def _integers(page: tifffile.TiffPage, tag: int, count: int) -> tuple[int, ...] 
     value = _value(page, tag)
     fits = isinstance(value, tuple) and len(value) == count and all(isinstance(part, int) for part in value)
     return value if fits else None
-
-
-def _rationals(page: tifffile.TiffPage, tag: int) -> np.ndarray | None:
-    """The numbers of a RATIONAL tag; None if it is absent or some denominator is zero."""
-    value = _value(page, tag)
-    if value is None:
-        return None
-    pairs = np.asarray(value, dtype=float).reshape(-1, 2)
-    return None if (pairs[:, 1] == 0).any() else pairs[:, 0] / pairs[:, 1]
-
-
-def _colour_matrix(page: tifffile.TiffPage) -> np.ndarray | None:
-    """AnalogBalance x CameraCalibration x ColorMatrix (DNG specification, chapter 6: XYZ to camera)."""
-    best, nearest = None, np.inf
-    for matrix_tag, calibration_tag, illuminant_tag in zip(
-        COLOUR_MATRIX, CALIBRATION, ILLUMINANT, strict=True
-    ):
-        matrix, calibration = _rationals(page, matrix_tag), _rationals(page, calibration_tag)
-        balance = _rationals(page, ANALOG_BALANCE)
-        distance = abs(KELVIN.get(_value(page, illuminant_tag), 0) - DAYLIGHT)
-        if matrix is None or matrix.size != 9 or distance >= nearest:
-            continue
-        best, nearest = matrix.reshape(3, 3), distance
-        if calibration is not None and calibration.size == 9:
-            best = calibration.reshape(3, 3) @ best
-        if balance is not None and balance.size == 3:
-            best = balance[:, None] * best
-    return best

@@ -14,9 +14,10 @@ from rawtoolbox.ops.colour import linear_to_srgb
 from rawtoolbox.ops.constants import constant
 from rawtoolbox.ops.highlights import recover_highlights
 from rawtoolbox.ops.tone import compress_gamut, compress_highlights
+from rawtoolbox.raw.camera_colour import srgb_to_camera_matrix
 from rawtoolbox.raw.colour_spaces import Space, xyz_to_rgb
-from rawtoolbox.raw.dng_colour import ColourProfile, balanced_to_xyz
-from rawtoolbox.raw.frame import Gains
+from rawtoolbox.raw.dng_colour import ColourProfile, Illuminant, balanced_to_xyz
+from rawtoolbox.raw.frame import Gains, RawFrame
 
 Curve = Literal['neutral', 'srgb', 'linear']
 
@@ -94,6 +95,28 @@ def camera_colour(
     neutral = 1 / np.asarray(gains, dtype=float)
     red, green, blue = map(float, gains)
     return CameraColour((red, green, blue), balanced_to_xyz(profile, neutral), saturation)
+
+
+def frame_colour(frame: RawFrame, gains: Sequence[float] | None = None) -> CameraColour:
+    """A frame's camera in the light of its scene; without a matrix, the sensor's colours are taken for sRGB's.
+
+    Args:
+        frame: The frame.
+        gains: White balance of R, G, B; the frame's own if None.
+
+    Raises:
+        ValueError: The gains are not three positive numbers, or the matrix is unusable.
+    """
+    gains = frame.white_balance if gains is None else gains
+    if len(gains) != 3 or not all(np.isfinite(gain) and gain > 0 for gain in gains):
+        raise ValueError(f'gains: expected three positive numbers for R, G, B, found {list(gains)}.')
+    if frame.profile is not None:
+        return camera_colour(frame.profile, gains)
+    if frame.xyz_to_camera is None:
+        red, green, blue = map(float, gains)
+        return CameraColour((red, green, blue), np.linalg.inv(xyz_to_rgb('srgb')))
+    srgb_to_camera_matrix(frame.xyz_to_camera)  # its messages say what is wrong
+    return camera_colour(ColourProfile((Illuminant(6504.0, frame.xyz_to_camera),)), gains)
 
 
 @torch.no_grad()

@@ -28,6 +28,7 @@ from rawtoolbox.raw.camera import Camera, read_camera
 from rawtoolbox.raw.camera_colour import srgb_to_camera_matrix
 from rawtoolbox.raw.frame import make_frame
 from rawtoolbox.raw.photo import quantise, write_photo
+from rawtoolbox.raw.render import CameraColour
 from rawtoolbox.raw.white_balance import estimate_gains
 from rawtoolbox.simulation.cameras import phone_camera
 from rawtoolbox.weights.checkpoint import publish
@@ -296,8 +297,9 @@ def test_adapted_colours_are_what_the_training_camera_records():
 
 def test_saturated_stays_saturated():
     matrix = torch.tensor([[0.7, 0.1, 0.0], [0.1, 0.8, 0.0], [0.0, 0.1, 0.6]])
-    assert torch.equal(map_colours(torch.ones(1, 1, 8, 8), matrix), torch.ones(1, 1, 8, 8))
-    grey = map_colours(torch.full((1, 1, 8, 8), 0.5), matrix)
+    colour = CameraColour((1, 1, 1), np.eye(3))
+    assert torch.equal(map_colours(torch.ones(1, 1, 8, 8), colour, matrix), torch.ones(1, 1, 8, 8))
+    grey = map_colours(torch.full((1, 1, 8, 8), 0.5), colour, matrix)
     torch.testing.assert_close(grey[0, 0, 0, :2], torch.tensor([0.4, 0.45]))
 
 
