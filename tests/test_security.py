@@ -18,7 +18,6 @@ from rawtoolbox.backbones.raw_input import RawInput
 from rawtoolbox.engine.launch import set_resume
 from rawtoolbox.files.names import inside
 from rawtoolbox.inference.trained import load_trained
-from rawtoolbox.registry import BACKBONES
 from rawtoolbox.weights.carried import build_carried, load_aligner
 from rawtoolbox.weights.checkpoint import BACKBONE, load_local
 
@@ -190,10 +189,10 @@ def test_plugin_needs_the_users_word(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     config = {**SMALL, 'type': 'MyOwnNet'}
     with pytest.raises(ValueError, match='--import'):
-        build_carried(config, BACKBONES, WEIGHTS, 'file')
+        build_carried(config, 'backbone', WEIGHTS, 'file')
     assert 'my_part' not in sys.modules
     __import__('my_part')
-    assert type(build_carried(config, BACKBONES, WEIGHTS, 'file')).__name__ == 'MyOwnNet'
+    assert type(build_carried(config, 'backbone', WEIGHTS, 'file')).__name__ == 'MyOwnNet'
 
 
 def test_every_scheme_of_mmengine_is_refused():

@@ -38,7 +38,7 @@ from rawtoolbox.engine.cli import add_import, run_cli
 from rawtoolbox.files.atomic import check_writable, write_atomically
 from rawtoolbox.files.images import write_image
 from rawtoolbox.simulation.known_pairs import held_out, simulated_pairs, stereo_pair
-from rawtoolbox.weights.carried import load_aligner
+from rawtoolbox.weights.carried import load_colour_mapper
 
 SWEEPS = (*benchmark.SWEEPS, benchmark.STEREO)
 
@@ -77,7 +77,7 @@ def main() -> None:
     if args.scenes < 1:
         raise ValueError(f'--scenes: expected at least 1, found {args.scenes}.')
     check_writable(args.out)
-    mapper = load_aligner(args.checkpoint).colour_mapper if args.checkpoint else None
+    mapper = load_colour_mapper(args.checkpoint) if args.checkpoint else None
     estimators, missing = benchmark.build_estimators(args.flow)
     print('\n'.join(missing), file=sys.stderr, end='\n' if missing else '')
     aligners = benchmark.build_aligners(estimators, mapper)

@@ -21,7 +21,7 @@ from rawtoolbox.benchmarks.alignment.illumination import colour_outputs, illumin
 from rawtoolbox.engine.cli import add_import, run_cli
 from rawtoolbox.files.images import write_image
 from rawtoolbox.simulation.known_pairs import held_out, simulated_pairs
-from rawtoolbox.weights.carried import load_aligner
+from rawtoolbox.weights.carried import load_colour_mapper
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,10 +43,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     named = [text.rpartition('=')[::2] for text in args.checkpoints]
-    mappers = {name or Path(path).stem: load_aligner(path).colour_mapper for name, path in named}
-    missing = [name for name, mapper in mappers.items() if mapper is None]
-    if missing:
-        raise ValueError(f'{", ".join(missing)}: its aligner has no colour mapper; name a run with a GCM.')
+    mappers = {name or Path(path).stem: load_colour_mapper(path) for name, path in named}
     pairs = list(simulated_pairs(held_out(), args.scenes, args.coord, whole=True))
     print(illumination_table(mappers, pairs))
     write_image(

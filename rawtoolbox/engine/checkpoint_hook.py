@@ -46,6 +46,34 @@ def restore_history(scalars: Mapping[str, Any]) -> dict[str, HistoryBuffer]:
     }
 
 
+def restore_hub(hub: dict[str, Any], work_dir: Path) -> None:
+    """Makes what :func:`to_plain` made of a message hub one again, in the folder of the run that loads it.
+
+    mmengine removes the checkpoints that a hub names: they are looked for in that folder, and nowhere else.
+
+    Args:
+        hub: What the checkpoint says; changed in place.
+        work_dir: The folder of the run that loads it.
+
+    Raises:
+        ValueError: It is no message hub, or names something else than checkpoints.
+    """
+    try:
+        hub['log_scalars'] = restore_history(hub['log_scalars'])
+        info = hub['runtime_info']
+        for key in [key for key in info if key == 'last_ckpt' or key.startswith('best_ckpt')]:
+            name = Path(info[key]).name
+            if not name.endswith('.pth'):
+                raise ValueError(f'{key} is no checkpoint')
+            info[key] = str(work_dir / name)
+        if not all(type(number) is int for number in info.get('keep_ckpt_ids', [])):
+            raise ValueError('keep_ckpt_ids are no numbers')
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f'The checkpoint is damaged: what it says of the run cannot be read ({error}).'
+        ) from error
+
+
 @HOOKS.register_module()
 class PlainCheckpointHook(Hook):
     """Keeps checkpoints free of pickled objects, tied to their own folder, and of the right network.
@@ -74,9 +102,5 @@ class PlainCheckpointHook(Hook):
                 set(state), checkpoint_id(runner.cfg.load_from) if runner.cfg.get('load_from') else None
             )
         checkpoint['state_dict'] = state
-        hub = checkpoint.get('message_hub')
-        if hub:
-            hub['log_scalars'] = restore_history(hub['log_scalars'])
-            info = hub['runtime_info']
-            for key in [key for key in info if key == 'last_ckpt' or key.startswith('best_ckpt')]:
-                info[key] = str(Path(runner.work_dir) / Path(info[key]).name)
+        if checkpoint.get('message_hub'):
+            restore_hub(checkpoint['message_hub'], Path(runner.work_dir))

@@ -49,7 +49,9 @@ def set_resume(config: Config, resume: str | None) -> None:
         return
     if not checkpoint.is_file():
         raise FileNotFoundError(f'No checkpoint {checkpoint} to resume from.')
-    if 'optimizer' not in load_local(str(checkpoint), 'cpu'):
+    loaded = load_local(str(checkpoint), 'cpu')
+    come = [loaded['meta'].get(key) for key in ('epoch', 'iter')]
+    if not {'optimizer', 'message_hub'} <= loaded.keys() or not all(type(count) is int for count in come):
         raise ValueError(
             f'{checkpoint} holds weights alone, which no run can be resumed from: start from them by '
             '--cfg-options load_from=FILE.'

@@ -63,7 +63,7 @@ def load_trained(checkpoint: str | Path, config: str | Path | None = None) -> Tr
     weights = {name[len(BACKBONE) :]: tensor for name, tensor in state.items() if name.startswith(BACKBONE)}
     backbone, preprocessor = _configuration(loaded['meta'], checkpoint, config)
     if config is None:  # the file's own word
-        network = build_carried(backbone, BACKBONES, weights, str(checkpoint))
+        network = build_carried(backbone, 'backbone', weights, checkpoint)
         preprocessor = _carried_levels(preprocessor, checkpoint)
     else:
         network = BACKBONES.build(backbone)
@@ -113,7 +113,7 @@ def _carried_levels(preprocessor: Any, checkpoint: str | Path) -> dict[str, Any]
         black = np.asarray(levels.get('black_level', ZRR_BLACK), float)
         white = float(levels.get('white_level', ZRR_WHITE))
         patch = int(levels.get('crop_size', ZRR_PATCH))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f'{checkpoint}: its levels or patch size are no numbers ({error}).') from error
     if black.size not in (1, 4) or not np.isfinite(black).all() or not black.max() < white <= 2**24:
         raise ValueError(

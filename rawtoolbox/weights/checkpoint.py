@@ -58,39 +58,67 @@ def load_local(filename: str, map_location: Any = None) -> dict[str, Any]:
         )
     if path.suffix == '.safetensors':
         tensors, meta = load_published(path, map_location)
-        return {'state_dict': {BACKBONE + name: tensor for name, tensor in tensors.items()}, 'meta': meta}
+        checkpoint = {
+            'state_dict': {BACKBONE + name: tensor for name, tensor in tensors.items()},
+            'meta': meta,
+        }
+    else:
+        loaded = _unpickled(path, map_location)
+        if not isinstance(loaded, Mapping):
+            raise ValueError(f'{path} holds a {type(loaded).__name__}, not a checkpoint.')
+        checkpoint = dict(loaded) if 'state_dict' in loaded else {'state_dict': loaded}
+    _check_content(checkpoint, path)
+    return checkpoint
+
+
+def _unpickled(path: Path, map_location: Any) -> Any:
+    """The tensors and plain values of a ``.pth`` file."""
     try:
-        checkpoint = torch.load(path, map_location=map_location, weights_only=True)
-    except pickle.UnpicklingError as error:
+        return torch.load(path, map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError as error:  # torch's own message recommends to run the code
         raise ValueError(
-            f'{path} is refused: it is no checkpoint of tensors and plain values ({_first_line(error)}). '
-            'Loading it could run code. Convert official weights by tools/convert_weights/.'
+            f'{path} is refused: it is no checkpoint of tensors and plain values, and loading it could run code. '
+            'Convert official weights by tools/convert_weights/.'
         ) from error
     except DAMAGE as error:
         raise ValueError(
             f'{path} is damaged or no checkpoint: {_first_line(error)}. Copy it anew.'
         ) from error
-    if not isinstance(checkpoint, Mapping):
-        raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint.')
-    checkpoint = dict(checkpoint) if 'state_dict' in checkpoint else {'state_dict': checkpoint, 'meta': {}}
-    _check_content(checkpoint, path)
-    return checkpoint
 
 
 def _check_content(checkpoint: dict[str, Any], path: Path) -> None:
-    """Refuses what is no named tensors, and drops text that mmengine's Runner would evaluate on resuming."""
+    """Refuses what is no named tensors, and drops what mmengine's Runner would run as Python on resuming."""
     meta = checkpoint.setdefault('meta', {})
     if not isinstance(meta, Mapping):
         raise ValueError(f'{path} is no checkpoint: expected a dict as meta, found a {type(meta).__name__}.')
     for name in ('state_dict', 'ema_state_dict'):
-        state = checkpoint.get(name) or {}
-        if not isinstance(state, Mapping) or not all(
-            isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
-        ):
-            raise ValueError(f'{path} is no checkpoint: expected named tensors as {name}.')
+        check_tensors(checkpoint.get(name) or {}, path, name)
     checkpoint['meta'] = {
         key: value for key, value in meta.items() if key != 'config' or isinstance(value, dict)
     }
+
+
+def check_tensors(state: Any, path: Path, what: str) -> None:
+    """Refuses what is no plain tensors by name, and views that claim to be larger than the file.
+
+    Args:
+        state: What a file holds.
+        path: The file.
+        what: How messages call it.
+
+    Raises:
+        ValueError: It is refused.
+    """
+    if not isinstance(state, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()
+    ):
+        raise ValueError(f'{path} is no checkpoint: expected named tensors as {what}.')
+    for value in state.values():
+        if value.layout != torch.strided or value.is_nested or value.is_quantized or value.is_complex():
+            raise ValueError(f'{path} is no checkpoint: expected plain tensors of real numbers as {what}.')
+    claimed, size = sum(value.numel() * value.element_size() for value in state.values()), path.stat().st_size
+    if claimed > 2 * size:  # weights may be tied, but a view may claim anything
+        raise ValueError(f'{path} is no checkpoint: its {what} claims {claimed} bytes, the file has {size}.')
 
 
 @CheckpointLoader.register_scheme(prefixes=REMOTE, force=True)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from rawtoolbox.files.atomic import atomic_path
 from rawtoolbox.registry import ALIGNERS, BACKBONES, FLOW_ESTIMATORS, Registry
-from rawtoolbox.weights.checkpoint import check_fits
+from rawtoolbox.weights.checkpoint import DAMAGE, check_fits, check_tensors
 from rawtoolbox.weights.imagenet import VARIABLE, search_folders
 
 KeyMap = Callable[[str], str | None]
@@ -131,14 +131,13 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
             f'{path} is refused: it holds more than tensors, and loading it could run code. '
             'Use a file of plain tensors.'
         ) from error
-    except (RuntimeError, EOFError, UnicodeDecodeError, SafetensorError) as error:
+    except (*DAMAGE, SafetensorError) as error:
         reason = str(error).partition('\n')[0]
         raise ValueError(f'{path} is damaged or no file of weights ({reason}). Fetch it anew.') from error
     for wrapper in WRAPPERS:
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f'{path}: expected named tensors, found a {type(state).__name__} of something else.')
+    check_tensors(state, path, 'weights')
     return {name.removeprefix('module.'): tensor for name, tensor in state.items()}
 
 

@@ -145,7 +145,7 @@ def test_says_what_is_wrong(tmp_path):
     torch.save([torch.zeros(1)], tmp_path / 'list.pth')
     torch.save({'epoch': 3}, tmp_path / 'epoch.pth')
     for name in ('list.pth', 'epoch.pth'):
-        with pytest.raises(ValueError, match=rf'{name}: expected named tensors'):
+        with pytest.raises(ValueError, match=rf'{name} is no checkpoint: expected named tensors'):
             read_tensors(tmp_path / name)
     with pytest.raises(ValueError, match=r'out\.pth: converted weights are written to a \.safetensors file'):
         convert_file(OFFICIAL['gcm'], tmp_path / 'list.pth', tmp_path / 'out.pth')
