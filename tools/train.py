@@ -31,6 +31,11 @@ def parse_args() -> argparse.Namespace:
         const='auto',
         help='go on from the newest checkpoint in the work folder, or from a file',
     )
+    parser.add_argument(
+        '--resume-or-start',
+        action='store_true',
+        help='go on from the newest checkpoint in the work folder, or start where there is none',
+    )
     parser.add_argument('--amp', action='store_true', help='compute in bfloat16, on GPUs and CPUs')
     parser.add_argument('--no-validate', action='store_true', help='do not score during training')
     parser.add_argument(
@@ -56,7 +61,8 @@ def main() -> None:
     args = parse_args()
     config = load_config(args.config, args.cfg_options)
     launch.set_work_dir(config, args.work_dir)
-    launch.set_resume(config, args.resume)
+    resume = 'auto' if args.resume_or_start and args.resume is None else args.resume
+    launch.set_resume(config, resume, args.resume_or_start)
     if args.amp:
         launch.set_autocast(config)
     if args.no_validate:

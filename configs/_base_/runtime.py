@@ -1,6 +1,6 @@
 """What every experiment shares: hooks, logging, environment."""
 
-from mmengine.hooks import CheckpointHook, DistSamplerSeedHook, IterTimerHook, LoggerHook, ParamSchedulerHook
+from mmengine.hooks import DistSamplerSeedHook, IterTimerHook, LoggerHook, ParamSchedulerHook
 from mmengine.runner import LogProcessor
 from mmengine.visualization import LocalVisBackend, Visualizer
 
@@ -10,6 +10,7 @@ from rawtoolbox.engine import (
     ProgressBarHook,
     SeedHook,
     VisualizationHook,
+    WholeCheckpointHook,
 )
 
 default_scope = 'rawtoolbox'
@@ -19,7 +20,9 @@ default_hooks = dict(
     timer=dict(type=IterTimerHook),
     logger=dict(type=LoggerHook, interval=50),
     param_scheduler=dict(type=ParamSchedulerHook),
-    checkpoint=dict(type=CheckpointHook, interval=1, max_keep_ckpts=3, backend_args=dict(backend='atomic')),
+    checkpoint=dict(
+        type=WholeCheckpointHook, interval=1, max_keep_ckpts=3, backend_args=dict(backend='atomic')
+    ),
     sampler_seed=dict(type=DistSamplerSeedHook),
     visualization=dict(type=VisualizationHook),
 )

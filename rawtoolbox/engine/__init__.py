@@ -1,6 +1,6 @@
 """What mmengine's Runner needs beside it."""
 
-from rawtoolbox.engine.checkpoint_hook import PlainCheckpointHook
+from rawtoolbox.engine.checkpoint_hook import PlainCheckpointHook, WholeCheckpointHook
 from rawtoolbox.engine.hooks import (
     DeferredInfoHook,
     PredictionWriterHook,
@@ -23,4 +23,5 @@ __all__ = [
     'ProgressBarHook',
     'SeedHook',
     'VisualizationHook',
+    'WholeCheckpointHook',
 ]

@@ -8,13 +8,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.hooks import Hook
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
 
 from rawtoolbox.engine.config import plain_config
 from rawtoolbox.registry import HOOKS
-from rawtoolbox.weights.checkpoint import ALIGNER, BACKBONE, check_fits, checkpoint_id
+from rawtoolbox.weights.checkpoint import (
+    ALIGNER,
+    BACKBONE,
+    TENSORS_HASH,
+    check_fits,
+    checkpoint_id,
+    tensors_hash,
+)
 
 
 def to_plain(value: Any) -> Any:
@@ -104,3 +112,22 @@ class PlainCheckpointHook(Hook):
         checkpoint['state_dict'] = state
         if checkpoint.get('message_hub'):
             restore_hub(checkpoint['message_hub'], Path(runner.work_dir))
+
+
+@HOOKS.register_module()
+class WholeCheckpointHook(CheckpointHook):
+    """mmengine's, except that an old checkpoint goes only after the new one is whole, with a hash of its tensors.
+
+    mmengine deletes first: with one checkpoint kept, a run that is killed while it writes has none left. The hash is
+    taken after all other hooks had their say, this one being of the lowest priority.
+    """
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        checkpoint['meta'][TENSORS_HASH] = tensors_hash(checkpoint)
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
+        full = self.max_keep_ckpts > 0 and len(self.keep_ckpt_ids) == self.max_keep_ckpts
+        outgoing = self.keep_ckpt_ids.popleft() if full and self.keep_ckpt_ids[-1] != step else None
+        super()._save_checkpoint_with_step(runner, step, meta)
+        if outgoing is not None and is_main_process():
+            (Path(self.out_dir) / self.filename_tmpl.format(outgoing)).unlink(missing_ok=True)

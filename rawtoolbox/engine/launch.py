@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,23 +29,28 @@ def set_work_dir(config: Config, work_dir: str | None) -> None:
     check_writable(config.work_dir)
 
 
-def set_resume(config: Config, resume: str | None) -> None:
+def set_resume(config: Config, resume: str | None, or_start: bool = False) -> None:
     """Settles what to resume from.
 
     Args:
         config: The config, with its work folder settled.
-        resume: None for a fresh start, ``'auto'`` for the newest checkpoint in the work folder, or a file.
+        resume: None for a fresh start, ``'auto'`` for the newest whole checkpoint in the work folder, or a file.
+        or_start: Whether to start afresh where ``'auto'`` finds none.
 
     Raises:
-        FileNotFoundError: The file does not exist.
+        FileNotFoundError: The file does not exist, or there is nothing to resume.
         ValueError: It is no checkpoint of a run.
     """
     if resume is None:
         return
     checkpoint = latest_checkpoint(config.work_dir) if resume == 'auto' else Path(resume)
     if checkpoint is None:
-        warnings.warn(f'Nothing to resume in {config.work_dir}: starting from scratch.', stacklevel=2)
-        return
+        if or_start:
+            return
+        raise FileNotFoundError(
+            f'Nothing to resume in {config.work_dir}: it has no whole checkpoint. Name the right folder by '
+            '--work-dir, leave --resume out, or say --resume-or-start.'
+        )
     if not checkpoint.is_file():
         raise FileNotFoundError(f'No checkpoint {checkpoint} to resume from.')
     loaded = load_local(str(checkpoint), 'cpu')

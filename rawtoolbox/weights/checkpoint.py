@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from safetensors.torch import save_file
 
 from rawtoolbox.files.atomic import atomic_path, sha256
 
+TENSORS_HASH = 'tensors_sha256'  # in a checkpoint's meta
 BACKBONE = 'backbone.'
 # Every way of mmengine to name a checkpoint that is no local file. It unpickles what it fetches.
 REMOTE = (
@@ -93,6 +96,10 @@ def _check_content(checkpoint: dict[str, Any], path: Path) -> None:
         raise ValueError(f'{path} is no checkpoint: expected a dict as meta, found a {type(meta).__name__}.')
     for name in ('state_dict', 'ema_state_dict'):
         check_tensors(checkpoint.get(name) or {}, path, name)
+    if TENSORS_HASH in meta and tensors_hash(checkpoint) != meta[TENSORS_HASH]:
+        raise ValueError(
+            f'{path} is damaged: its tensors do not have the hash that it carries. Copy it anew.'
+        )
     checkpoint['meta'] = {
         key: value for key, value in meta.items() if key != 'config' or isinstance(value, dict)
     }
@@ -254,16 +261,50 @@ def checkpoint_id(path: str | Path) -> str:
     return f'{Path(path).name} sha256:{sha256(path)[:16]}'
 
 
-def latest_checkpoint(work_dir: str | Path) -> Path | None:
-    """The newest checkpoint in a work folder, wherever that folder has been moved to.
+def checkpoints_in(work_dir: str | Path) -> list[Path]:
+    """Checkpoints of a run in its work folder, wherever that has been moved to: the newest first.
 
     mmengine writes an absolute path into ``last_checkpoint``; only its name counts here.
     """
     folder = Path(work_dir)
-    pointer = folder / 'last_checkpoint'
-    if pointer.is_file():
-        named = folder / Path(pointer.read_text().strip()).name
-        if named.is_file():
-            return named
     found = [*folder.glob('epoch_*.pth'), *folder.glob('iter_*.pth')]
-    return max(found, key=lambda path: path.stat().st_mtime, default=None)
+    found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    pointer = folder / 'last_checkpoint'
+    named = folder / Path(pointer.read_text().strip()).name if pointer.is_file() else folder
+    return [named, *(path for path in found if path != named)] if named.is_file() else found
+
+
+def latest_checkpoint(work_dir: str | Path) -> Path | None:
+    """The newest whole checkpoint in a work folder; damaged ones are passed over with a warning."""
+    for path in checkpoints_in(work_dir):
+        try:
+            load_local(str(path), 'cpu')
+        except ValueError as error:
+            warnings.warn(f'{error} Passed over for the one before it.', stacklevel=2)
+            continue
+        return path
+    return None
+
+
+def tensors_hash(checkpoint: Mapping[str, Any]) -> str:
+    """SHA-256 of all tensors of a checkpoint, with their places, so that a flipped bit is noticed.
+
+    Args:
+        checkpoint: Nested dicts and lists; what stands under ``meta`` is left out.
+    """
+    digest = hashlib.sha256()
+    for place, tensor in _tensors('', {key: value for key, value in checkpoint.items() if key != 'meta'}):
+        digest.update(f'{place} {tensor.dtype} {tuple(tensor.shape)}\n'.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _tensors(place: str, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    if isinstance(value, torch.Tensor):
+        yield place, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _tensors(f'{place}/{key}', item)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _tensors(f'{place}/{index}', item)

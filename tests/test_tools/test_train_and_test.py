@@ -171,7 +171,7 @@ def test_flow_estimator_trains_resumes_and_is_published(tmp_path, run_tool):
     ]
     for iterations in (1, 2):
         options = [*small, f'train_cfg.max_iters={iterations}']
-        run_tool('tools/train.py', config, '--work-dir', work, '--resume', '--cfg-options', *options)
+        run_tool('tools/train.py', config, '--work-dir', work, '--resume-or-start', '--cfg-options', *options)
     scores = tmp_path / 'scores.json'
     run_tool(
         *('tools/test.py', config, work / 'iter_2.pth', '--work-dir', work, '--out', scores),

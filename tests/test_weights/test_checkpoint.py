@@ -10,12 +10,14 @@ from rawtoolbox.aligners import GCM
 from rawtoolbox.engine.checkpoint_hook import restore_history, to_plain
 from rawtoolbox.weights.carried import load_aligner
 from rawtoolbox.weights.checkpoint import (
+    TENSORS_HASH,
     check_fits,
     latest_checkpoint,
     load_local,
     load_published,
     provenance,
     publish,
+    tensors_hash,
 )
 
 
@@ -126,14 +128,46 @@ def test_differences_are_counted_and_named():
     check_fits(model.state_dict(), model, 'backbone.', 'The weights')
 
 
+def write_checkpoint(path, value=1.0):
+    content = {
+        'state_dict': {'w': torch.full((64,), value)},
+        'optimizer': {'state': [torch.ones(2)]},
+        'meta': {},
+    }
+    content['meta'][TENSORS_HASH] = tensors_hash(content)
+    torch.save(content, path)
+    return path
+
+
 def test_latest_checkpoint_is_found_where_the_folder_is_now(tmp_path):
     assert latest_checkpoint(tmp_path) is None
     for name in ('epoch_1.pth', 'epoch_2.pth'):
-        (tmp_path / name).write_bytes(b'')
+        write_checkpoint(tmp_path / name)
     (tmp_path / 'last_checkpoint').write_text('/somewhere/else/epoch_1.pth')
     assert latest_checkpoint(tmp_path) == tmp_path / 'epoch_1.pth'
     (tmp_path / 'last_checkpoint').write_text('/somewhere/else/epoch_9.pth')
     assert latest_checkpoint(tmp_path).name in ('epoch_1.pth', 'epoch_2.pth')
+
+
+@pytest.mark.parametrize('damage', ['cut', 'empty', 'flipped'])
+def test_a_damaged_newest_checkpoint_is_passed_over(tmp_path, damage):
+    old = write_checkpoint(tmp_path / 'epoch_1.pth')
+    new = write_checkpoint(tmp_path / 'epoch_2.pth', 0.1)
+    (tmp_path / 'last_checkpoint').write_text(str(new))
+    assert latest_checkpoint(tmp_path) == new
+    content = bytearray(new.read_bytes())
+    content[content.index(torch.tensor(0.1).numpy().tobytes()) + 1] ^= 4
+    new.write_bytes({'cut': content[:300], 'empty': b'', 'flipped': content}[damage])
+    with pytest.warns(UserWarning, match=r'epoch_2\.pth is (damaged|refused)'):
+        assert latest_checkpoint(tmp_path) == old
+
+
+def test_a_flipped_bit_of_an_optimiser_changes_the_hash():
+    checkpoint = {'state_dict': {'w': torch.ones(2)}, 'optimizer': {'state': {0: torch.zeros(3)}}}
+    before = tensors_hash(checkpoint)
+    checkpoint['optimizer']['state'][0][1] = 1e-30
+    assert tensors_hash(checkpoint) != before
+    assert tensors_hash({**checkpoint, 'meta': {'anything': torch.ones(1)}}) == tensors_hash(checkpoint)
 
 
 def test_aligner_is_loaded_without_the_weights_that_it_started_from(tmp_path):
