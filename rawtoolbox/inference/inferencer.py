@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -169,7 +170,11 @@ class Inferencer:
         return developed
 
     def develop(self, frame: RawFrame) -> Developed:
-        """Develops a frame in memory."""
+        """Develops a frame in memory.
+
+        Raises:
+            ValueError: The network makes values that are NaN or infinite.
+        """
         start = time.perf_counter()
         frame = settle_white_balance(frame)
         linear, notices = self._linear(frame)
@@ -177,6 +182,7 @@ class Inferencer:
         raw, coord = network_input(linear, self.trained, margin)
         del linear
         image = self._run(raw, coord, margin)
+        check_image(image, self.describe())
         seconds = {'network': time.perf_counter() - start}
         difference = None
         if self.verify:
@@ -331,6 +337,23 @@ class Inferencer:
         probe = (0.5 * torch.ones(1, count, side, side, device=self.device) for count in (form.channels, 2))
         held = held_version(module, *probe)
         return receptive_field(held, form.channels, form.multiple, form.scale, device=self.device)
+
+
+def check_image(image: Tensor, how: str) -> None:
+    """Checks what a network made of a frame.
+
+    Args:
+        image: Of any shape.
+        how: What it was computed by, for the message.
+
+    Raises:
+        ValueError: A value is NaN or infinite.
+    """
+    if not all(math.isfinite(end) for end in torch.aminmax(image)):  # both are NaN if any value is
+        raise ValueError(
+            f'The network gives values that are NaN or infinite ({how}): compute in float32 '
+            "(dtype='float32', --dtype float32); if it was, the network's training has diverged."
+        )
 
 
 def read_frame(source: str | Path | RawFrame | np.ndarray, **geometry: Any) -> RawFrame:

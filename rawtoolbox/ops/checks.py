@@ -19,9 +19,11 @@ def check_shape(tensor: Tensor, pattern: str, name: str = 'tensor') -> dict[str,
         The size that each letter stands for.
 
     Raises:
-        ValueError: The shape does not fit.
+        ValueError: The shape does not fit; not while ``torch.jit.trace`` looks on.
     """
     words, sizes = pattern.split(), {}
+    if torch.jit.is_tracing():  # sizes are tensors here, and a comparison of them would end up in the graph
+        return {w: size for w, size in zip(words, tensor.shape, strict=False) if w.isalpha()}
     fits = tensor.ndim == len(words)
     for word, size in zip(words, tensor.shape, strict=False):
         if word.isdigit():

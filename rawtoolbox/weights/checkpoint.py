@@ -194,7 +194,7 @@ def publish(
         SHA-256 of the written file.
 
     Raises:
-        ValueError: The checkpoint has no such network.
+        ValueError: The checkpoint has no such network, or weights of it are NaN or infinite.
     """
     loaded = load_local(str(checkpoint), 'cpu')
     state = loaded.get('ema_state_dict') or loaded['state_dict']
@@ -209,10 +209,30 @@ def publish(
         raise ValueError(
             f'{checkpoint} has no weights named {prefix}*: it is the checkpoint of another model.'
         )
+    check_weights(tensors, str(checkpoint))
     metadata = {key: json.dumps(value) for key, value in {'config': config, **extra}.items()}
     with atomic_path(out) as temporary:
         save_file(tensors, temporary, metadata)
     return sha256(out)
+
+
+def check_weights(tensors: Mapping[str, torch.Tensor], what: str) -> None:
+    """Checks that no weight is NaN or infinite.
+
+    Args:
+        tensors: Weights by name.
+        what: How the message calls where they are from.
+
+    Raises:
+        ValueError: Some are; the message names the first such layer.
+    """
+    bad = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if bad:
+        kind = str(tensors[bad[0]].dtype).removeprefix('torch.')
+        raise ValueError(
+            f'{what}: weights of {bad[0]} are NaN or infinite in {kind} (as those of {len(bad) - 1} other layers): '
+            'take an earlier checkpoint, or keep float32 where a smaller type cannot hold them.'
+        )
 
 
 def check_fits(state: Mapping[str, torch.Tensor], model: torch.nn.Module, only: str, what: str) -> None:

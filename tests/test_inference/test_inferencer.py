@@ -469,3 +469,22 @@ def test_comparison_shows_both_pictures_upright(dng):
     assert picture.shape == (48 + 22, 2 * 32, 3)
     assert abs(int(picture[40, 16, 0]) - 128) <= 1  # the network's grey on the left
     assert picture[30:, 32:].std() > 5  # LibRaw's picture on the right
+
+
+def test_a_picture_that_is_no_number_is_an_error_and_not_black():
+    network = LiteISPNet(width=4, n_rcab=1)
+    network.tail[2].bias.data[0] = float('inf')
+    infer = Inferencer(trained(network), tile=0)
+    with pytest.raises(ValueError, match='NaN or infinite .*float32'):
+        infer(frame())
+
+
+def test_weights_that_are_no_numbers_are_not_loaded(tmp_path):
+    network = LiteISPNet(width=4, n_rcab=1)
+    network.tail[2].bias.data[0] = float('nan')
+    state = {f'backbone.{name}': tensor for name, tensor in network.state_dict().items()}
+    torch.save({'state_dict': state, 'meta': {'model': {'backbone': TINY}}}, tmp_path / 'run.pth')
+    with pytest.raises(
+        ValueError, match=r'run\.pth: weights of tail\.2\.bias are NaN or infinite in float32'
+    ):
+        load_trained(tmp_path / 'run.pth')

@@ -1,3 +1,5 @@
+import warnings
+
 import pytest
 import torch
 
@@ -45,3 +47,13 @@ def test_values_must_lie_in_the_range():
         check_range(torch.tensor([-0.5, 255.0]), 0, 1, 'image')
     with pytest.raises(ValueError, match='1 of 2 values are NaN'):
         check_range(torch.tensor([float('nan'), 0.5]), 0, 1)
+
+
+def test_a_trace_goes_through_and_knows_the_letters():
+    def scale(image):
+        return image * check_shape(image, 'N C 4 _')['C']
+
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        traced = torch.jit.trace(scale, torch.ones(1, 3, 4, 5))
+    assert traced(torch.ones(1, 2, 4, 5)).unique().tolist() == [2]  # the size is part of the graph, not 3

@@ -178,3 +178,14 @@ def test_aligner_is_loaded_without_the_weights_that_it_started_from(tmp_path):
     torch.save({'state_dict': state, 'meta': {'model': {'aligner': config}}}, tmp_path / 'epoch.pth')
     loaded = load_aligner(tmp_path / 'epoch.pth').colour_mapper
     assert torch.equal(loaded.tail.weight, trained.tail.weight)
+
+
+@pytest.mark.parametrize(
+    ('value', 'dtype'), [(float('nan'), None), (float('inf'), None), (1e6, torch.float16)]
+)
+def test_weights_that_are_no_numbers_are_not_published(tmp_path, value, dtype):
+    state = {'backbone.head.weight': torch.ones(2), 'backbone.tail.bias': torch.tensor([1.0, value])}
+    torch.save({'state_dict': state, 'meta': {}}, tmp_path / 'epoch.pth')
+    with pytest.raises(ValueError, match=r'epoch\.pth: weights of tail\.bias are NaN or infinite in float'):
+        publish(tmp_path / 'epoch.pth', tmp_path / 'out.safetensors', {}, {}, dtype=dtype)
+    assert not (tmp_path / 'out.safetensors').exists()
