@@ -29,9 +29,11 @@ def read_profile(page: tifffile.TiffPage) -> ColourProfile | None:
     # of lights that are not named, one may be taken at most
     lights = known or lights[:1]
     balance = rationals(page, ANALOG_BALANCE)
-    usable = balance is not None and balance.shape == (3,) and balance.min() > 0
+    red, green, blue = (
+        balance if balance is not None and balance.size == 3 and balance.min() > 0 else (1, 1, 1)
+    )
     try:
-        return ColourProfile(tuple(lights), tuple(map(float, balance)) if usable else (1.0, 1.0, 1.0))
+        return ColourProfile(tuple(lights), (float(red), float(green), float(blue)))
     except ValueError:
         return None
 
@@ -59,6 +61,19 @@ def rationals(page: tifffile.TiffPage, tag: int) -> np.ndarray | None:
     except (TypeError, ValueError):
         return None
     numbers: np.ndarray = pairs[:, 0] / np.where(pairs[:, 1] == 0, np.nan, pairs[:, 1])
+    return numbers if np.isfinite(numbers).all() else None
+
+
+def numbers_of(page: tifffile.TiffPage, tag: int) -> np.ndarray | None:
+    """The numbers of a tag, whole or fractions; None if it is absent or holds anything else."""
+    if tag not in page.tags:
+        return None
+    if page.tags[tag].dtype in (tifffile.DATATYPE.RATIONAL, tifffile.DATATYPE.SRATIONAL):
+        return rationals(page, tag)
+    try:
+        numbers = np.atleast_1d(np.asarray(page.tags[tag].value, dtype=float))
+    except (TypeError, ValueError):
+        return None
     return numbers if np.isfinite(numbers).all() else None
 
 

@@ -79,6 +79,11 @@ def _demosaicked(kind: str, tags: FileTags) -> str:
 
 def black_level(raw: rawpy.RawPy, cfa: str, tags: FileTags) -> tuple[float, ...]:
     """Black levels of R, Gr, Gb, B."""
+    told = tags.corrections.black if tags.corrections else None
+    if told is not None and max(told.shape) <= 2 and not tags.corrections.varies:
+        # LibRaw cuts fractions off
+        at = active_offset(raw, tags)
+        return levels_by_colour(tags.corrections.black_map(*at, 2, 2), cfa)
     positions = np.asarray(raw.black_level_per_channel)[_visible_colours(raw)]
     if tags.is_dng and tags.active_area:
         # A DNG counts black levels from its active area. LibRaw moves an odd margin to the next even one,
@@ -86,6 +91,12 @@ def black_level(raw: rawpy.RawPy, cfa: str, tags: FileTags) -> tuple[float, ...]
         moved = (tags.active_area[0] - raw.sizes.top_margin, tags.active_area[1] - raw.sizes.left_margin)
         positions = np.roll(positions, moved, axis=(0, 1))
     return levels_by_colour(positions, cfa)
+
+
+def active_offset(raw: rawpy.RawPy, tags: FileTags) -> tuple[int, int]:
+    """Row and column of a DNG's active area at which LibRaw's picture begins: 0 or 1."""
+    top, left = tags.active_area or (raw.sizes.top_margin, raw.sizes.left_margin)
+    return max(raw.sizes.top_margin - top, 0), max(raw.sizes.left_margin - left, 0)
 
 
 def colour_information(raw: rawpy.RawPy, tags: FileTags) -> dict[str, object]:

@@ -12,12 +12,13 @@ from pathlib import Path
 import tifffile
 from PIL import Image
 
+from rawtoolbox.raw.corrections import Corrections, read_corrections
 from rawtoolbox.raw.dng_colour import ColourProfile
 from rawtoolbox.raw.dng_tags import read_profile, read_white_xy
 from rawtoolbox.raw.white_point import Chromaticity
 
 MAKE, MODEL, EXIF, ISO, DNG_VERSION = 271, 272, 34665, 34855, 50706
-CFA_REPEAT, BLACK_REPEAT, ACTIVE_AREA, OPCODES_AFTER_LINEARISATION = 33421, 50713, 50829, 51009
+CFA_REPEAT, ACTIVE_AREA = 33421, 50829
 CFA, LINEAR_RAW = 32803, 34892  # values of PhotometricInterpretation
 
 logging.getLogger('tifffile').addHandler(logging.NullHandler())
@@ -31,15 +32,14 @@ class FileTags:
         camera: Make and model.
         iso: Sensitivity.
         is_dng: Whether it calls itself a DNG.
-        photometric: Of the largest image: 32803 is a mosaic, 34892 linear (demosaicked) raw.
+        photometric: Of the raw image, or the largest: 32803 is a mosaic, 34892 linear (demosaicked) raw.
         samples: Values a pixel of that image.
         compression: Of that image, by name.
         cfa_repeat: Rows and columns after which the pattern repeats.
-        black_repeat: The same of the black level.
         active_area: Its top and left.
         profile: A DNG's colours.
         white_xy: A DNG's AsShotWhiteXY.
-        has_opcodes: The file asks for corrections of the mosaic (lens shading, mostly).
+        corrections: What a DNG asks for beyond one black level per site.
         data_end: The byte at which that image ends.
     """
 
@@ -50,11 +50,10 @@ class FileTags:
     samples: int = 1
     compression: str = ''
     cfa_repeat: tuple[int, int] | None = None
-    black_repeat: tuple[int, int] | None = None
     active_area: tuple[int, int] | None = None
     profile: ColourProfile | None = None
     white_xy: Chromaticity | None = None
-    has_opcodes: bool = False
+    corrections: Corrections | None = None
     data_end: int = 0
 
 
@@ -91,7 +90,10 @@ def camera_name(make: object, model: object) -> str:
 
 def _collect_tags(file: tifffile.TiffFile) -> FileTags:
     first = file.pages.first
-    image = max(_images(file), key=lambda page: page.imagelength * page.imagewidth)
+    # a preview may be larger than the raw
+    images = list(_images(file))
+    raws = [page for page in images if page.photometric in (CFA, LINEAR_RAW)]
+    image = max(raws or images, key=lambda page: page.imagelength * page.imagewidth)
     exif = _value(first, EXIF)
     iso = _value(first, ISO) or (exif.get('ISOSpeedRatings') if isinstance(exif, dict) else None)
     iso = iso[0] if isinstance(iso, tuple) else iso
@@ -105,11 +107,10 @@ def _collect_tags(file: tifffile.TiffFile) -> FileTags:
         samples=int(image.samplesperpixel),
         compression=getattr(image.compression, 'name', str(image.compression)),
         cfa_repeat=_integers(image, CFA_REPEAT, 2),
-        black_repeat=_integers(image, BLACK_REPEAT, 2),
         active_area=area[:2] if area else None,
         profile=read_profile(first) if is_dng else None,
         white_xy=read_white_xy(first) if is_dng else None,
-        has_opcodes=_value(image, OPCODES_AFTER_LINEARISATION) is not None,
+        corrections=read_corrections(image) if is_dng else None,
         data_end=_data_end(image),
     )
 

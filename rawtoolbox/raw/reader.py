@@ -10,10 +10,12 @@ import numpy as np
 import rawpy
 
 from rawtoolbox.raw import libraw
-from rawtoolbox.raw.frame import RawFileError, RawFrame, check_levels, make_frame
+from rawtoolbox.raw.corrections import correct
+from rawtoolbox.raw.frame import Levels, RawFileError, RawFrame, check_levels, make_frame
 from rawtoolbox.raw.metadata import FileTags, read_tags
 from rawtoolbox.raw.mosaic_file import LEAST_BYTES, existing_file, read_headless, read_mosaic_png
 from rawtoolbox.raw.native_stderr import libraw_reports
+from rawtoolbox.raw.saturation import measured_saturation
 from rawtoolbox.raw.signature import describe_content, may_be_camera_file
 from rawtoolbox.raw.suffixes import HEADLESS_SUFFIXES, PHOTO_SUFFIXES
 
@@ -66,7 +68,7 @@ def read_raw(path: str | Path) -> RawFrame:
     """Reads a camera file: any Bayer mosaic that LibRaw opens (DNG, ARW, CR2, CR3, NEF, RAF, ORF, RW2 ...).
 
     The mosaic is the active area in the sensor's orientation, re-phased to RGGB; nothing is applied to it but
-    the linearisation that the file itself prescribes. One file is read at a time in a process, because what
+    what the file itself prescribes: linearisation, black levels that vary, and lens shading (`corrections`). One file is read at a time in a process, because what
     LibRaw reports on the standard error stream is caught meanwhile.
 
     Args:
@@ -108,12 +110,24 @@ def _frame(
         levels = check_levels(libraw.black_level(raw, cfa, tags), raw.white_level)
     except ValueError as error:
         raise RawFileError(f'{path}: {error} The file is damaged: copy it again.') from error
+    mosaic, notices = raw.raw_image_visible, _notices(raw, tags, colours, reports())
+    saturation = measured_saturation(mosaic, cfa, levels)
+    if saturation:
+        notices += (
+            f'The sensor saturates at {saturation:g}, below its white level {levels.white:g}: that is white.',
+        )
+        levels = Levels(levels.black, saturation)
+    if tags.corrections:
+        mosaic, levels, found = correct(
+            mosaic, levels, cfa, tags.corrections, libraw.active_offset(raw, tags)
+        )
+        notices += found
     return make_frame(
-        raw.raw_image_visible,
+        mosaic,
         cfa,
         *levels,
         path=path,
-        notices=_notices(raw, tags, colours, reports()),
+        notices=notices,
         orientation=EXIF_OF_FLIP.get(raw.sizes.flip, 1),
         camera=tags.camera or libraw.camera_of_preview(raw),
         exposure=libraw.exposure(raw, tags),
@@ -129,10 +143,6 @@ def _notices(
         found.append(_white_balance_notice(raw.camera_whitebalance[:3], bool(colours['daylight_gains'])))
     if colours['xyz_to_camera'] is None:
         found.append('The colour matrix of the camera is not known: colours stay those of the sensor.')
-    if tags.is_dng and max(tags.black_repeat or (1, 1)) > 2:
-        found.append('The black level repeats beyond 2x2, which LibRaw does not tell: dark parts may be off.')
-    if tags.is_dng and tags.has_opcodes:
-        found.append('The file asks for corrections of the mosaic (lens shading), which are not applied.')
     saturated = min(raw.camera_white_level_per_channel or [raw.white_level])
     if saturated < raw.white_level:
         found.append(

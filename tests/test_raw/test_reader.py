@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import os
 import signal
+import struct
 import sys
 import threading
 from pathlib import Path
@@ -315,14 +316,12 @@ class TestRefused:
 
 
 class TestNotices:
-    def test_black_level_of_a_larger_tile(self, tmp_path, mosaic):
-        extra = [(50713, 3, 2, (4, 4), True), (50714, 4, 16, tuple(range(16)), True)]
-        frame = read_raw(write_tiff(tmp_path / 'a.dng', mosaic, extra=extra))
-        assert any('beyond 2x2' in notice for notice in frame.notices)
-
     def test_corrections_that_are_not_applied(self, tmp_path, mosaic):
-        frame = read_raw(write_tiff(tmp_path / 'a.dng', mosaic, extra=[(51009, 7, 4, bytes(4), True)]))
-        assert any('lens shading' in notice for notice in frame.notices)
+        warp = struct.pack('>5I', 1, 1, 0x01030000, 1, 0)
+        for number, tag in enumerate((51008, 51009, 51022), 1):
+            frame = read_raw(write_tiff(tmp_path / 'a.dng', mosaic, extra=[(tag, 7, len(warp), warp, True)]))
+            expected = f'OpcodeList{number} asks for WarpRectilinear'
+            assert any(expected in notice for notice in frame.notices)
 
     def test_missing_part(self, tmp_path, mosaic):
         mosaic = np.maximum(mosaic, 1)
