@@ -12,9 +12,9 @@ import numpy as np
 
 from rawtoolbox.ops.bayer import parse_cfa, rephase_offset, rephase_to_rggb
 from rawtoolbox.raw.dng_colour import ColourProfile
+from rawtoolbox.raw.suspicions import suspicions
 
 Gains = tuple[float, float, float]
-SUSPICIOUS_SHARE = 0.01  # of the values
 UNSET = (1.0, 1.0, 1.0)
 LARGEST_GAIN = 16.0  # daylight to candle light stays below 5; beyond this the numbers are no white balance
 
@@ -135,25 +135,9 @@ def make_frame(
         cfa=parse_cfa(cfa),
         crop_offset=rephase_offset(cfa),
         path=path,
-        notices=(*notices, *_suspicions(mosaic, levels)),
+        notices=(*notices, *suspicions(mosaic, levels.black, levels.white)),
         **metadata,
     )
-
-
-def _suspicions(mosaic: np.ndarray, levels: Levels) -> list[str]:
-    """What is odd about the values: sentences."""
-    found = []
-    if mosaic.min() == mosaic.max():
-        found.append(f'All values are {mosaic.min()}: the picture is empty, or could not be decoded.')
-    above = np.count_nonzero(mosaic > levels.white) / mosaic.size
-    if above > SUSPICIOUS_SHARE:
-        found.append(f'{above:.1%} of the values lie above the white level {levels.white:g}: is it right?')
-    zero = 1 - np.count_nonzero(mosaic) / mosaic.size
-    if zero > SUSPICIOUS_SHARE and min(levels.black) >= 16:
-        found.append(
-            f'{zero:.1%} of the values are 0, far below the black level: part of the picture may be missing.'
-        )
-    return found
 
 
 def check_levels(black_level: float | tuple[float, ...], white_level: float) -> Levels:

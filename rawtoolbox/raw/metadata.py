@@ -14,11 +14,12 @@ from PIL import Image
 
 from rawtoolbox.raw.corrections import Corrections, read_corrections
 from rawtoolbox.raw.dng_colour import ColourProfile
-from rawtoolbox.raw.dng_tags import read_profile, read_white_xy
+from rawtoolbox.raw.dng_tags import rationals, read_profile, read_white_xy
 from rawtoolbox.raw.white_point import Chromaticity
 
 MAKE, MODEL, EXIF, ISO, DNG_VERSION = 271, 272, 34665, 34855, 50706
 CFA_REPEAT, ACTIVE_AREA = 33421, 50829
+BASELINE_EXPOSURE, FLOAT = 50730, 3  # FLOAT: a SampleFormat
 CFA, LINEAR_RAW = 32803, 34892  # values of PhotometricInterpretation
 
 logging.getLogger('tifffile').addHandler(logging.NullHandler())
@@ -40,6 +41,8 @@ class FileTags:
         profile: A DNG's colours.
         white_xy: A DNG's AsShotWhiteXY.
         corrections: What a DNG asks for beyond one black level per site.
+        baseline_exposure: Stops that a DNG asks to be brightened by.
+        unpredicted_float: Whether it holds deflated floating-point values without a predictor.
         data_end: The byte at which that image ends.
     """
 
@@ -54,6 +57,8 @@ class FileTags:
     profile: ColourProfile | None = None
     white_xy: Chromaticity | None = None
     corrections: Corrections | None = None
+    baseline_exposure: float = 0.0
+    unpredicted_float: bool = False
     data_end: int = 0
 
 
@@ -111,6 +116,8 @@ def _collect_tags(file: tifffile.TiffFile) -> FileTags:
         profile=read_profile(first) if is_dng else None,
         white_xy=read_white_xy(first) if is_dng else None,
         corrections=read_corrections(image) if is_dng else None,
+        baseline_exposure=_baseline_exposure(first) if is_dng else 0.0,
+        unpredicted_float=is_dng and _unpredicted_float(image),
         data_end=_data_end(image),
     )
 
@@ -120,6 +127,16 @@ def _images(file: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:
     for page in itertools.islice(file.pages, 8):
         yield page
         yield from itertools.islice(page.pages or (), 8)
+
+
+def _baseline_exposure(page: tifffile.TiffPage) -> float:
+    stops = rationals(page, BASELINE_EXPOSURE)
+    return float(stops[0]) if stops is not None and stops.size == 1 else 0.0
+
+
+def _unpredicted_float(image: tifffile.TiffPage) -> bool:
+    deflated = image.compression in (tifffile.COMPRESSION.ADOBE_DEFLATE, tifffile.COMPRESSION.DEFLATE)
+    return bool(deflated and image.sampleformat == FLOAT and image.predictor == 1)
 
 
 def _data_end(image: tifffile.TiffPage) -> int:

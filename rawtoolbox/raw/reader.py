@@ -67,9 +67,9 @@ def open_raw(path: str | Path, **geometry: object) -> RawFrame:
 def read_raw(path: str | Path) -> RawFrame:
     """Reads a camera file: any Bayer mosaic that LibRaw opens (DNG, ARW, CR2, CR3, NEF, RAF, ORF, RW2 ...).
 
-    The mosaic is the active area in the sensor's orientation, re-phased to RGGB; nothing is applied to it but
-    what the file itself prescribes: linearisation, black levels that vary, and lens shading (`corrections`). One file is read at a time in a process, because what
-    LibRaw reports on the standard error stream is caught meanwhile.
+    The mosaic is the active area in the sensor's orientation, re-phased to RGGB; nothing is applied to it but what the
+    file itself prescribes: linearisation, black levels that vary, and lens shading. One file is read at a time in a
+    process, because what LibRaw reports on the standard error stream is caught meanwhile.
 
     Args:
         path: The file; the name may hold any character.
@@ -87,6 +87,11 @@ def read_raw(path: str | Path) -> RawFrame:
     if tags.photometric in (0, 1, 2) and not (tags.camera or tags.is_dng):  # grey or RGB
         # LibRaw would make a frame of any TIFF of one channel, with a pattern that it assumes
         raise RawFileError(f'{path}: a TIFF that names no camera. {NOT_A_CAMERA_FILE}')
+    if tags.unpredicted_float:
+        raise RawFileError(
+            f'{path}: LibRaw cannot decode compressed floating-point values without a predictor: save the DNG without '
+            'compression.'
+        )
     try:
         with libraw_reports() as reports, _open(path) as raw:
             frame = _frame(raw, path, kind, tags, reports)
@@ -143,6 +148,10 @@ def _notices(
         found.append(_white_balance_notice(raw.camera_whitebalance[:3], bool(colours['daylight_gains'])))
     if colours['xyz_to_camera'] is None:
         found.append('The colour matrix of the camera is not known: colours stay those of the sensor.')
+    if tags.baseline_exposure:
+        found.append(
+            f'The file asks for {tags.baseline_exposure:+g} EV (BaselineExposure), which are not applied.'
+        )
     saturated = min(raw.camera_white_level_per_channel or [raw.white_level])
     if saturated < raw.white_level:
         found.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rawtoolbox.raw.frame import Levels
+from rawtoolbox.raw.suspicions import looks_quad
 
 HEAP = 1e-3  # of a colour's values: so many equal largest ones are saturated ones; own choice
 LEAST = 0.5  # of the white level: what saturates lower is no sensor
@@ -23,7 +24,7 @@ def measured_saturation(mosaic: np.ndarray, cfa: str, levels: Levels) -> float |
     """
     largest = float(mosaic.max())
     black = max(levels.black)
-    if largest >= levels.white or largest - black < LEAST * (levels.white - black):
+    if looks_quad(mosaic) or largest >= levels.white or largest - black < LEAST * (levels.white - black):
         return None
     heaped = set()
     for place, colour in enumerate(cfa):
