@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from rawtoolbox.files.atomic import atomic_path
+from rawtoolbox.files.colour_profile import to_srgb
 
 Size = tuple[int, int]
 
@@ -81,7 +82,9 @@ def read_mosaic(path: str | Path, size: Size | None = None, bit_depth: int = 10)
 
 
 def read_photo(path: str | Path, size: Size | None = None) -> np.ndarray:
-    """Reads an 8-bit RGB photo; the orientation in its EXIF data is ignored, as the pairs are of stored pixels.
+    """Reads an 8-bit photo as sRGB, converted by its colour profile if that is another one.
+
+    The orientation in its EXIF data is ignored, as the pairs are of stored pixels.
 
     Args:
         path: A PNG or JPEG file.
@@ -96,7 +99,11 @@ def read_photo(path: str | Path, size: Size | None = None) -> np.ndarray:
     """
     data, header = _read_whole(path)
     check_photo_header(header, path, size)
-    return _decode(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION, path)
+    pixels = _decode(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION, path)
+    try:
+        return to_srgb(pixels, data)[0]
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
 
 
 def check_mosaic_header(header: ImageHeader, path: str | Path, size: Size | None = None) -> None:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import rawpy
 
+from rawtoolbox.files.colour_profile import to_srgb
 from rawtoolbox.raw import libraw
 from rawtoolbox.raw.corrections import correct
 from rawtoolbox.raw.frame import Levels, RawFileError, RawFrame, check_levels, make_frame
@@ -251,11 +252,14 @@ def read_photograph_file(path: str | Path) -> np.ndarray:
         raise FileNotFoundError(f'{path}: no such file.')
     if path.suffix.lower() in PHOTO_SUFFIXES:
         flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-        photo = cv2.imdecode(data, flags) if data.size else None
+        data = path.read_bytes()
+        photo = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
         if photo is None:
             raise ValueError(f'{path}: not an image, or damaged: copy it again.')
-        return photo
+        try:
+            return to_srgb(photo, data)[0]
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from error
     try:
         with path.open('rb') as file, rawpy.imread(file) as raw:
             return raw.postprocess(use_camera_wb=True, user_flip=0, output_bps=8)
