@@ -11,6 +11,15 @@ import tifffile
 
 from rawtoolbox.files.atomic import atomic_path
 from rawtoolbox.ops.bayer import parse_cfa
+from rawtoolbox.raw.dng_colour import ColourProfile
+from rawtoolbox.raw.dng_tags import (
+    ANALOG_BALANCE,
+    CALIBRATION,
+    COLOR_MATRIX,
+    FORWARD_MATRIX,
+    ILLUMINANT,
+    KELVIN,
+)
 from rawtoolbox.raw.frame import Exposure, check_levels, levels_at_positions
 from rawtoolbox.raw.metadata import CFA
 
@@ -36,6 +45,7 @@ def write_dng(
     make: str = 'rawtoolbox',
     model: str = 'mosaic',
     exposure: Exposure | None = None,
+    profile: ColourProfile | None = None,
 ) -> Path:
     """Writes an uncompressed DNG 1.4 of 16 bits; a finished file appears under ``path``, or none.
 
@@ -55,6 +65,7 @@ def write_dng(
         make: Maker of the camera.
         model: Its model.
         exposure: How the frame was taken.
+        profile: Matrices of one light or more, in place of ``color_matrix``.
 
     Returns:
         The path.
@@ -84,7 +95,8 @@ def write_dng(
         _rational(50714, levels_at_positions(levels.black, cfa)),  # BlackLevel
         (50717, LONG, 1, round(levels.white), True),  # WhiteLevel
         (50829, LONG, 4, area, True),  # ActiveArea
-        *_colour_tags(as_shot_neutral, color_matrix),
+        *(_profile_tags(profile) if profile else _matrix_tags(color_matrix)),
+        *_neutral_tags(as_shot_neutral),
         *_exposure_tags(exposure or Exposure()),
     ]
     _write(path, mosaic, tags)
@@ -133,8 +145,8 @@ def _pattern_at(cfa: str, row: int, column: int) -> str:
     return ''.join(np.roll(tile, (-row, -column), axis=(0, 1)).ravel())
 
 
-def _colour_tags(as_shot_neutral: Sequence[float] | None, color_matrix: np.ndarray | None) -> list[Tag]:
-    tags = []
+def _matrix_tags(color_matrix: np.ndarray | None) -> list[Tag]:
+    tags: list[Tag] = []
     if color_matrix is not None:
         matrix = np.asarray(color_matrix, dtype=float)
         if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
@@ -143,6 +155,26 @@ def _colour_tags(as_shot_neutral: Sequence[float] | None, color_matrix: np.ndarr
             _rational(50721, matrix, SRATIONAL),
             (50778, SHORT, 1, D65, True),
         ]  # ColorMatrix1, its illuminant
+    return tags
+
+
+def _profile_tags(profile: ColourProfile) -> list[Tag]:
+    tags: list[Tag] = [_rational(ANALOG_BALANCE, profile.analog_balance)]
+    for index, light in enumerate(profile.illuminants):
+        # the light source of the nearest temperature; a temperature of 0 is an unknown light
+        source = min(KELVIN, key=lambda code: abs(KELVIN[code] - light.kelvin)) if light.kelvin else 0
+        tags += [
+            _rational(COLOR_MATRIX[index], light.color_matrix, SRATIONAL),
+            _rational(CALIBRATION[index], light.calibration, SRATIONAL),
+            (ILLUMINANT[index], SHORT, 1, source, True),
+        ]
+        if light.forward_matrix is not None:
+            tags.append(_rational(FORWARD_MATRIX[index], light.forward_matrix, SRATIONAL))
+    return tags
+
+
+def _neutral_tags(as_shot_neutral: Sequence[float] | None) -> list[Tag]:
+    tags: list[Tag] = []
     if as_shot_neutral is not None:
         neutral = np.asarray(as_shot_neutral, dtype=float)
         if neutral.shape != (3,) or not np.isfinite(neutral).all() or neutral.min() <= 0:

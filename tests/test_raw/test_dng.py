@@ -9,6 +9,7 @@ import tifffile
 
 from rawtoolbox.raw import Exposure, read_raw, write_dng
 from rawtoolbox.raw.dng import SMALLEST
+from rawtoolbox.raw.dng_colour import ColourProfile, Illuminant
 
 MATRIX = np.array([[0.9020, -0.2890, -0.0715], [-0.4535, 1.2436, 0.2348], [-0.0934, 0.1919, 0.7086]])
 
@@ -117,3 +118,21 @@ def test_a_failed_write_leaves_nothing_unfinished(tmp_path, mosaic):
     with pytest.raises(OSError, match=r'a\.dng'):
         write_dng(tmp_path / 'a.dng', mosaic, 'RGGB')
     assert [path.name for path in tmp_path.iterdir()] == ['a.dng']
+
+
+@pytest.mark.parametrize('lights', [1, 2, 3])
+def test_a_profile_written_and_read_is_the_same(tmp_path, mosaic, lights):
+    forward = np.array([[0.70, 0.10, 0.1642], [0.26, 0.72, 0.02], [0.02, 0.01, 0.7949]])
+    calibration = np.diag([1.1, 1.0, 0.9])
+    kelvins = (2856, 6504, 5003)[:lights]
+    illuminants = (
+        Illuminant(kelvin, MATRIX * (1 + kelvin / 1e5), forward, calibration) for kelvin in kelvins
+    )
+    profile = ColourProfile(tuple(illuminants), (1.25, 1.0, 0.75))
+    path = write_dng(tmp_path / 'a.dng', mosaic, 'RGGB', as_shot_neutral=(0.5, 1, 0.7), profile=profile)
+    again = read_raw(path).profile
+    assert again.analog_balance == pytest.approx(profile.analog_balance, abs=1e-6)
+    for one, other in zip(profile.illuminants, again.illuminants, strict=True):
+        assert one.kelvin == other.kelvin
+        for name in ('color_matrix', 'forward_matrix', 'calibration'):
+            assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-6)
