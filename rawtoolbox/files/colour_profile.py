@@ -69,4 +69,5 @@ def _from_adobe_rgb(pixels: np.ndarray) -> np.ndarray:
     encoded = np.where(
         light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 1e-6) ** (1 / 2.4) - 0.055
     )
-    return np.rint(255 * encoded).astype(np.uint8)
+    result: np.ndarray = np.rint(255 * encoded).astype(np.uint8)
+    return result

@@ -63,15 +63,25 @@ class Corrected(NamedTuple):
 
 def read_corrections(image: tifffile.TiffPage) -> Corrections:
     """Reads the tags of the raw image; those of another type count as absent."""
-    black = numbers_of(image, BLACK_LEVEL)
-    repeat = numbers_of(image, BLACK_REPEAT)
-    shape = (1, 1) if repeat is None or repeat.size != 2 else tuple(map(int, repeat))
-    fits = black is not None and image.sampleformat == UNSIGNED and black.size == np.prod(shape)
-    deltas = [numbers_of(image, tag) for tag in (DELTA_COLUMNS, DELTA_ROWS)]
-    usable = [delta if delta is not None and delta.any() else np.empty(0) for delta in deltas]
+    # LibRaw scales floating-point values, and their levels with them
+    unsigned = image.sampleformat == UNSIGNED
+    black, repeat = numbers_of(image, BLACK_LEVEL), numbers_of(image, BLACK_REPEAT)
+    shape = (1, 1) if repeat is None or repeat.size != 2 else (int(repeat[0]), int(repeat[1]))
+    fits = unsigned and black is not None and black.size == shape[0] * shape[1]
     lists = [image.tags[tag].value if tag in image.tags else b'' for tag in OPCODE_LISTS]
     first, second, third = (value if isinstance(value, bytes) else b'' for value in lists)
-    return Corrections(black.reshape(shape) if fits else None, *usable, (first, second, third))
+    return Corrections(
+        black.reshape(shape) if fits and black is not None else None,
+        _deltas(image, DELTA_COLUMNS) if unsigned else np.empty(0),
+        _deltas(image, DELTA_ROWS) if unsigned else np.empty(0),
+        (first, second, third),
+    )
+
+
+def _deltas(image: tifffile.TiffPage, tag: int) -> np.ndarray:
+    """Empty where there are none but zeros."""
+    numbers = numbers_of(image, tag)
+    return np.empty(0) if numbers is None or not numbers.any() else numbers
 
 
 def correct(

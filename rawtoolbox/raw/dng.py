@@ -36,7 +36,7 @@ def write_dng(
     path: str | Path,
     mosaic: np.ndarray,
     cfa: str,
-    black_level: float | Sequence[float] = 0,
+    black_level: float | tuple[float, ...] = 0,
     white_level: float = 65535,
     as_shot_neutral: Sequence[float] | None = None,
     color_matrix: np.ndarray | None = None,
