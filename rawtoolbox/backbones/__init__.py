@@ -2,6 +2,7 @@
 
 from rawtoolbox.backbones.awnet import AWNetDemosaicked, AWNetRaw
 from rawtoolbox.backbones.lan import LAN
+from rawtoolbox.backbones.develop_unet import DevelopUNet
 from rawtoolbox.backbones.liteispnet import LiteISPNet
 from rawtoolbox.backbones.metaisp import MetaISP
 from rawtoolbox.backbones.msrresnet import MSRResNet
@@ -18,6 +19,7 @@ __all__ = [
     'SPSR',
     'AWNetDemosaicked',
     'AWNetRaw',
+    'DevelopUNet',
     'LiteISPNet',
     'MSRResNet',
     'MWISPNet',
