@@ -19,7 +19,7 @@ from rawtoolbox.datasets import PhotographRawDataset
 from rawtoolbox.engine.optim import AutocastOptimWrapper
 from rawtoolbox.models import RawDeveloper
 
-_iterations = 3000
+_iterations = 2400
 
 model = dict(type=RawDeveloper, backbone=dict(type=DevelopUNet))
 
@@ -33,7 +33,7 @@ train_dataloader = dict(
 )
 optim_wrapper = dict(
     type=AutocastOptimWrapper,
-    optimizer=dict(type=AdamW, lr=1e-3, betas=(0.9, 0.99), weight_decay=1e-5),
+    optimizer=dict(type=AdamW, lr=1.5e-3, betas=(0.9, 0.99), weight_decay=1e-5),
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = [
