@@ -1,8 +1,10 @@
 """Develops raw files by a trained network, at full resolution.
 
+    python tools/infer.py photo.dng -o photo.jpg
     python tools/infer.py photo.dng -o photo.png --checkpoint liteisp.safetensors
     python tools/infer.py photos/ -o developed/ --checkpoint liteisp.safetensors --adapt --format jpg
 
+Without a checkpoint, the network that comes with the package develops any camera's raw in the camera's own colours.
 The checkpoint is one of tools/publish.py, or a .pth of a training run. A folder that is interrupted goes on where it
 stopped. The exit status is 1 when some file could not be developed, the others being done.
 """
@@ -20,6 +22,7 @@ import numpy as np
 from rawtoolbox.deployment.backends import BACKENDS, DTYPES, open_backend
 from rawtoolbox.engine.cli import add_import, run_cli
 from rawtoolbox.inference.develop_files import develop_files, find_files, output_paths
+from rawtoolbox.inference.developer import TILE, Developer
 from rawtoolbox.inference.inferencer import Inferencer
 
 
@@ -33,8 +36,10 @@ def parse_args() -> argparse.Namespace:
     add(
         '-c',
         '--checkpoint',
-        required=True,
-        help='.safetensors of tools/publish.py, or .pth of a training run',
+        help='.safetensors of tools/publish.py, or .pth of a training run (default: the network of the package)',
+    )
+    add(
+        '--strength', type=float, help='share of the noise that is removed, 0 to 1; without a checkpoint only'
     )
     add('--config', help='config file, for a checkpoint that does not carry its own')
 
@@ -93,11 +98,20 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> int:
-    args = parse_args()
+def open_inferencer(args: argparse.Namespace) -> Inferencer | Developer:
+    """What develops: the package's network, or that of the checkpoint."""
+    if args.checkpoint is None:
+        only = ('config', 'exported', 'statistics', 'tta', 'adapt', 'verify')
+        given = [f'--{name}' for name in only if getattr(args, name)]
+        if given:
+            raise ValueError(f'{", ".join(given)}: for a network of your own; name it by --checkpoint.')
+        strength = 1.0 if args.strength is None else args.strength
+        tile = TILE if args.tile is None else args.tile
+        return Developer(strength=strength, tile=tile, dtype=args.dtype, progress=True)
+    if args.strength is not None:
+        raise ValueError('--strength: for the network of the package; leave --checkpoint out.')
     backend = open_backend(args.backend, args.checkpoint, args.dtype, args.exported)
-    targets = output_paths(find_files(args.inputs, args.cfa is not None), args.out, f'.{args.format}')
-    inferencer = Inferencer(
+    return Inferencer(
         args.checkpoint,
         args.config,
         backend=backend,
@@ -111,6 +125,12 @@ def main() -> int:
         verify=args.verify,
         progress=True,
     )
+
+
+def main() -> int:
+    args = parse_args()
+    targets = output_paths(find_files(args.inputs, args.cfa is not None), args.out, f'.{args.format}')
+    inferencer = open_inferencer(args)
     report = develop_files(
         inferencer,
         targets,

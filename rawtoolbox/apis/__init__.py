@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rawtoolbox.deployment.complexity import count_macs, count_parameters
     from rawtoolbox.inference.develop_files import develop_files
+    from rawtoolbox.inference.developer import Developer
     from rawtoolbox.inference.inferencer import Inferencer
     from rawtoolbox.inference.trained import load_trained
     from rawtoolbox.preparation.pairs import prepare_pairs
     from rawtoolbox.zoo.models import get_model, list_models
 
 __all__ = [
+    'Developer',
     'Inferencer',
     'count_macs',
     'count_parameters',
@@ -23,6 +25,7 @@ __all__ = [
 ]
 
 _PLACES = {
+    'Developer': 'rawtoolbox.inference.developer',
     'Inferencer': 'rawtoolbox.inference.inferencer',
     'count_macs': 'rawtoolbox.deployment.complexity',
     'count_parameters': 'rawtoolbox.deployment.complexity',

@@ -1,8 +1,8 @@
 """Backbones: one network a file, from a raw (or sRGB) image to an sRGB image."""
 
 from rawtoolbox.backbones.awnet import AWNetDemosaicked, AWNetRaw
-from rawtoolbox.backbones.lan import LAN
 from rawtoolbox.backbones.develop_unet import DevelopUNet
+from rawtoolbox.backbones.lan import LAN
 from rawtoolbox.backbones.liteispnet import LiteISPNet
 from rawtoolbox.backbones.metaisp import MetaISP
 from rawtoolbox.backbones.msrresnet import MSRResNet

@@ -1,4 +1,4 @@
-"""Simulated raws of photographs, drawn as they are asked for: what networks that develop any camera's raw learn from."""
+"""Simulated raws of photographs, drawn as they are asked for."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from rawtoolbox.files.images import write_image
+from rawtoolbox.inference.developer import Developer
 from rawtoolbox.inference.inferencer import Developed, Inferencer
 from rawtoolbox.raw.develop import plain_rendering, turn_upright
 from rawtoolbox.raw.photo import SUFFIXES, quantise, write_photo
@@ -104,7 +105,7 @@ def output_paths(files: list[Path], out: str | Path, suffix: str = '.png') -> di
 
 
 def develop_files(
-    inferencer: Inferencer,
+    inferencer: Inferencer | Developer,
     targets: dict[Path, Path],
     *,
     compare: bool = False,

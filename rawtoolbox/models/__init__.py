@@ -4,8 +4,8 @@ from rawtoolbox.models.discriminators import PatchDiscriminator, VGGDiscriminato
 from rawtoolbox.models.flow_learner import FlowLearner
 from rawtoolbox.models.gan_restorer import GANRestorer
 from rawtoolbox.models.preprocessor import RawPreprocessor
-from rawtoolbox.models.recurrent_flow_learner import RecurrentFlowLearner
 from rawtoolbox.models.raw_developer import RawDeveloper
+from rawtoolbox.models.recurrent_flow_learner import RecurrentFlowLearner
 from rawtoolbox.models.restorer import RawRestorer
 
 __all__ = [

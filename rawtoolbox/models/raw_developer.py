@@ -17,9 +17,13 @@ from rawtoolbox.ops.development import (
     encode,
     pack_cells,
 )
+from rawtoolbox.ops.directional import demosaic_directional
 from rawtoolbox.registry import BACKBONES, MODELS
 
 PREDICTS = 'camera_linear'
+# Half of a frame without noise is a directional demosaicking, a quarter at this variance of shot noise at white: what
+# measured best on photographs held out of training.
+SHARE, HALF_AT = 0.5, 3e-4
 
 
 @MODELS.register_module()
@@ -66,10 +70,11 @@ class RawDeveloper(BaseModel):
         encoded = self.develop(inputs)
         if mode == 'loss':
             return self.losses(encoded, data_samples['target'] * gains)
+        if mode not in ('tensor', 'predict'):
+            raise ValueError(f"mode is 'tensor', 'loss' or 'predict', got {mode!r}.")
+        encoded = self.mix(encoded, inputs)
         if mode == 'tensor':
             return decode(encoded) / gains
-        if mode != 'predict':
-            raise ValueError(f"mode is 'tensor', 'loss' or 'predict', got {mode!r}.")
         images = decode(encoded), data_samples['target'] * gains
         pred, target = (linear_to_srgb(image.clamp(0, 1)) for image in images)
         rows = zip(data_samples['name'], pred, target, strict=True)
@@ -83,6 +88,13 @@ class RawDeveloper(BaseModel):
             planes.append(condition_planes(inputs['mosaic'], inputs['gains'], inputs['noise']))
         raw = torch.cat(planes, 1).contiguous(memory_format=torch.channels_last)
         return demosaic_gradient_corrected(samples) + self.backbone(raw, None).float()
+
+    def mix(self, encoded: Tensor, inputs: dict[str, Tensor]) -> Tensor:
+        """The image with a share of directional demosaicking, the larger the less noise there is."""
+        share = SHARE / (1 + inputs['noise'][:, 0].clamp(min=0) / HALF_AT)
+        samples = encode(balance_mosaic(inputs['mosaic'], inputs['gains']))
+        with torch.autocast(samples.device.type, enabled=False):
+            return torch.lerp(encoded, demosaic_directional(samples), share[:, None, None, None])
 
     def losses(self, encoded: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Charbonnier's loss on square roots, and the relative error of each patch's mean in linear light."""

@@ -50,7 +50,9 @@ def demosaic_gradient_corrected(mosaic: Tensor) -> Tensor:
 @cache
 def _malvar_kernel() -> np.ndarray:
     """The filters of the twelve values of a 2x2 cell over the 6x6 samples around it, (12, 1, 6, 6)."""
-    cross = np.array([[0, 0, -1, 0, 0], [0, 0, 2, 0, 0], [-1, 2, 4, 2, -1], [0, 0, 2, 0, 0], [0, 0, -1, 0, 0]])
+    cross = np.array(
+        [[0, 0, -1, 0, 0], [0, 0, 2, 0, 0], [-1, 2, 4, 2, -1], [0, 0, 2, 0, 0], [0, 0, -1, 0, 0]]
+    )
     row = np.array(
         [[0, 0, 0.5, 0, 0], [0, -1, 0, -1, 0], [-1, 4, 5, 4, -1], [0, -1, 0, -1, 0], [0, 0, 0.5, 0, 0]]
     )

@@ -59,7 +59,9 @@ def read_reduced(path: Path, smallest: int) -> np.ndarray:
     image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB)
     if image is None or min(image.shape[:2]) < smallest:
         found = 'something else' if image is None else f'{image.shape[0]}x{image.shape[1]}'
-        raise ValueError(f'{path}: expected an image of at least {smallest} pixels, found {found}. Remove it.')
+        raise ValueError(
+            f'{path}: expected an image of at least {smallest} pixels, found {found}. Remove it.'
+        )
     factor = min(max(2, max(image.shape[:2]) // 1000), min(image.shape[:2]) // smallest)
     size = (image.shape[1] // factor, image.shape[0] // factor)
     return image if factor == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)

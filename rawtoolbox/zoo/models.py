@@ -18,6 +18,7 @@ from rawtoolbox.backbones.raw_input import RawInput
 from rawtoolbox.deployment.complexity import count_macs, count_parameters
 from rawtoolbox.engine.config import load_config, plain_config
 from rawtoolbox.files.share import shared_folder
+from rawtoolbox.models.developer_weights import load_developer
 from rawtoolbox.registry import BACKBONES, suggest
 from rawtoolbox.weights.checkpoint import BACKBONE, check_fits, load_local
 from rawtoolbox.weights.official import OFFICIAL, Official, load_weights_file
@@ -28,6 +29,7 @@ PROTOCOLS = ('Original GT', 'Align GT with raw', 'Align GT with result')
 SCORES = {'PSNR': '{:.2f}', 'SSIM': '{:.4f}', 'LPIPS': '{:.3f}'}
 SIZE = 448  # side of the sRGB image that costs are given for
 OFFICIAL_WEIGHTS = 'official'
+DEFAULT_MODEL = 'default'
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,8 @@ def get_model(name: str, weights: str | Path | None = None, metafile: str | Path
     """Builds the network of a model: ``network(raw, coord)``, its ``raw_input`` saying what it takes.
 
     Args:
-        name: Name of the model; see :func:`list_models`.
+        name: Name of the model; see :func:`list_models`. ``'default'``: the raw developer of the package with its
+            weights, :class:`rawtoolbox.models.RawDeveloper`, whose call is its own.
         weights: None for random ones; ``'official'`` for the official file, looked for in the folders that
             ``$RAWTOOLBOX_WEIGHTS`` names; or a file: a published or converted one (``.safetensors``), a training
             run's checkpoint, or an official one as it is.
@@ -200,6 +203,10 @@ def get_model(name: str, weights: str | Path | None = None, metafile: str | Path
         FileNotFoundError: There is no such file; the message says where to get it.
         ValueError: The file is damaged or of another network, or there are no official weights.
     """
+    if name == DEFAULT_MODEL:
+        if weights is not None:
+            raise ValueError(f'{name}: has weights of its own; leave weights out.')
+        return load_developer()
     model = find_model(name, metafile)
     network = BACKBONES.build(model.backbone).eval()
     if weights is None:
@@ -251,8 +258,9 @@ def differences(metafile: str | Path = METAFILE) -> list[str]:
     """What the metafile and the folder of configs do not agree on, one sentence each."""
     folder = Path(metafile).parent
     listed = {model.config.name: model.name for model in read_metafile(metafile).values()}
-    # what trains a flow estimator is no entry: the zoo is of backbones
-    there = {path.name for path in folder.glob('*.py') if not path.name.startswith('flow_')}
+    # the zoo is of networks from packed raw to sRGB: no flow estimators, and none that predicts camera RGB
+    names = [path.name for path in folder.glob('*.py')]
+    there = {name for name in names if not name.startswith('flow_') and not name.endswith('_photographs.py')}
     return [
         *(f'{name} is not in {Path(metafile).name}.' for name in sorted(there - listed.keys())),
         *(
