@@ -1,9 +1,11 @@
 """SECURITY.md line by line: nothing that a file says may choose what is called, imported, read or written."""
 
+import argparse
 import json
 import re
 import runpy
 import sys
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,10 +13,12 @@ import pytest
 import torch
 from conftest import ROOT
 from mmengine.runner import CheckpointLoader
+from recipes import narrow, start
 from safetensors.torch import save_file
 
 from rawtoolbox.backbones import LiteISPNet
 from rawtoolbox.backbones.raw_input import RawInput
+from rawtoolbox.engine.hooks import PredictionWriterHook, VisualizationHook
 from rawtoolbox.engine.launch import set_resume
 from rawtoolbox.files.names import inside
 from rawtoolbox.inference.trained import load_trained
@@ -231,6 +235,22 @@ def test_names_stay_in_their_folder(tmp_path, name):
         inside(tmp_path, name)
 
 
+@pytest.mark.parametrize('name', ['../PWNED', '/PWNED', 'a/../../PWNED'])
+def test_pictures_stay_in_their_folder_whatever_a_pack_calls_them(tmp_path, name):
+    name = f'{tmp_path}{name}' if name.startswith('/') else name
+    output = [{'name': name, 'pred': torch.zeros(3, 8, 8)}]
+    runner = SimpleNamespace(work_dir=str(tmp_path / 'work'))
+    folder = str(tmp_path / 'out')
+    for hook in (
+        PredictionWriterHook(folder),
+        VisualizationHook(True, out_dir=folder),
+        VisualizationHook(True),
+    ):
+        with pytest.raises(ValueError, match='leads out'):
+            hook.after_test_iter(runner, 0, outputs=output)
+    assert untouched(tmp_path)
+
+
 def test_usual_names_are_taken(tmp_path):
     for name in ('12.png', 'scene/left.png', 'ünï cödé.png', 'a..b.png'):
         assert inside(tmp_path, name).is_relative_to(tmp_path)
@@ -247,60 +267,126 @@ def test_what_an_exported_file_says_it_takes_is_checked(change):
         RawInput.from_plain({**values, **change}, 'x.onnx')
 
 
+def tool_parser(tool):
+    """The parser of a tool, taken from it before it parses."""
+    parsers = []
+
+    def stop(parser, *_, **__):
+        parsers.append(parser)
+        raise SystemExit
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(argparse.ArgumentParser, 'parse_args', stop)
+        patch.setattr(sys, 'argv', [str(tool)])
+        patch.setattr(sys, 'path', list(sys.path))
+        with pytest.raises(SystemExit):
+            runpy.run_path(str(tool), run_name='__main__')
+    return parsers[0]
+
+
+def arguments_of(parser, command=''):
+    """All arguments of a parser and of its subcommands: (subcommand, argument)."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, child in action.choices.items():
+                yield from arguments_of(child, name)
+        else:
+            yield command, action
+
+
+def commands_with_checkpoints():
+    """Tools and subcommands that are given a checkpoint or weights, and whether they have ``--import``."""
+    found = {}
+    for tool in sorted((ROOT / 'tools').rglob('*.py')):
+        arguments = list(arguments_of(tool_parser(tool)))
+        for command, action in arguments:
+            text = f'{action.dest} {action.metavar} {action.help}'
+            taken = re.search(r'checkpoint|\.pth|weights|official file|resume', text)
+            if taken and action.dest not in ('imports', 'out', 'config', 'work_dir', 'exported', 'forms'):
+                name = f'{tool.relative_to(ROOT / "tools")} {command}'.strip()
+                found[name] = any(one.dest == 'imports' for where, one in arguments if where == command)
+    return found
+
+
 def commands(file, folder, options=()):
     """How each tool that takes a checkpoint is called with a file."""
     raw = folder / 'raw.png'
     levels = ['--cfa', 'RGGB', '--black-level', '63', '--white-level', '1020']
+    test = [DEMO, folder / 'good.safetensors', '--work-dir', folder / 'test', '--aligner-checkpoint', file]
     return {
         'infer.py': [raw, '-o', folder / 'out.png', '--checkpoint', file, *levels],
         'export.py': [file, '-o', folder / 'out.onnx'],
-        'test.py': [DEMO, file, '--aligner-checkpoint', file, '--work-dir', folder / 'test', *options],
+        'test.py': [*test, *options],
         'publish.py': [DEMO, file, folder / 'out.safetensors'],
         'benchmark_alignment.py': ['--checkpoint', file, '--out', folder / 'alignment'],
         'gcm_illumination.py': [file, '--out', folder / 'out.png'],
-        'benchmark.py': ['inference', '--checkpoint', file],
+        'benchmark.py inference': ['--checkpoint', file],
+        'benchmark.py fullres': ['--checkpoint', file],
         'train.py': [DEMO, '--resume', file, '--work-dir', folder / 'train'],
         'convert_weights/convert.py': ['liteispnet', file, folder / 'converted.safetensors'],
     }
 
 
-def test_every_tool_that_takes_a_checkpoint_is_listed(tmp_path):
-    word = re.compile(r'checkpoint|--resume|official file', re.IGNORECASE)
-    tools = {
-        str(path.relative_to(ROOT / 'tools'))
-        for path in (ROOT / 'tools').rglob('*.py')
-        if word.search(path.read_text(encoding='utf-8'))
-    }
-    assert (
-        tools - {'verify_dataset.py', 'model_zoo.py', 'prepare_data/pack.py'}
-        <= commands('x', tmp_path).keys()
-    )
+# These take tensors alone, and the user's own config: what the file says of itself is not looked at.
+TENSORS_ALONE = ('publish.py', 'convert_weights/convert.py')
+OWN_CONFIG = ('publish.py', 'train.py', 'test.py')  # whose custom_imports may name plugins
+
+
+def test_every_tool_that_takes_a_checkpoint_is_tested(tmp_path):
+    found = commands_with_checkpoints()
+    assert found.keys() == commands('x', tmp_path).keys()
+    without = {name for name, imports in found.items() if not imports}
+    assert without <= {*OWN_CONFIG, 'convert_weights/convert.py'}
+
+
+def run_tool_here(name, arguments, monkeypatch, capfd):
+    """Runs a tool in this process: its exit status and its lines of errors."""
+    tool, _, command = name.partition(' ')
+    monkeypatch.setattr(sys, 'path', list(sys.path))
+    monkeypatch.setattr(sys, 'argv', [tool, *[command] * bool(command), *map(str, arguments)])
+    capfd.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / 'tools' / tool), run_name='__main__')
+    errors = capfd.readouterr().err
+    assert 'Traceback' not in errors
+    return ended.value.code, [line for line in errors.splitlines() if line.startswith('error: ')]
 
 
 @pytest.mark.parametrize('tool', sorted(commands('x', ROOT)))
-def test_tools_refuse_evil_files_in_one_line(tmp_path, tool, monkeypatch, capfd, demo_options):
+def test_tools_refuse_every_evil_file_in_one_line(tmp_path, tool, monkeypatch, capfd, demo_options):
     cv2.imwrite(str(tmp_path / 'raw.png'), np.full((64, 64), 500, np.uint16))
-    evil = evil_configs(tmp_path)
-    call = {'type': 'os.system', 'command': f'touch {tmp_path / "PWNED"}'}
+    write_published(tmp_path / 'good.safetensors', SMALL)
     text = f'import os\nos.system("touch {tmp_path / "PWNED"}")\n'
-    files = [
-        write_published(tmp_path / 'call.safetensors', call),
-        write_published(tmp_path / 'nested.safetensors', evil['nested call']),
-        write_run(tmp_path / 'run.pth', {'backbone': call, 'aligner': call}, config=text, epoch=0, iter=0),
-    ]
-    monkeypatch.setattr(sys, 'path', list(sys.path))
-    for file in files:
-        arguments = [
-            str(argument) for argument in commands(file, tmp_path, ('--cfg-options', *demo_options))[tool]
-        ]
-        monkeypatch.setattr(sys, 'argv', [tool, *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as status:
-            runpy.run_path(str(ROOT / 'tools' / tool), run_name='__main__')
-        assert untouched(tmp_path), file
-        if (
-            tool != 'test.py' and status.value.code != 0
-        ):  # test.py takes the weights alone, by the user's config
-            assert status.value.code == 2, file
-            errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith('error: ')]
-            assert len(errors) == 1, file
+    evil = evil_configs(tmp_path)
+    for name, config in list(evil.items())[:: 10 if tool in TENSORS_ALONE else 1]:
+        for file in (
+            write_published(tmp_path / 'evil.safetensors', config, epoch=0, iter=0),
+            write_run(
+                tmp_path / 'evil.pth', {'backbone': config, 'aligner': config}, config=text, epoch=0, iter=0
+            ),
+        ):
+            arguments = commands(file, tmp_path, ('--cfg-options', *demo_options))[tool]
+            status, errors = run_tool_here(tool, arguments, monkeypatch, capfd)
+            assert untouched(tmp_path), name
+            if tool not in TENSORS_ALONE:
+                assert (status, len(errors)) == (2, 1), name
+
+
+def test_resuming_evaluates_nothing(tmp_path, demo_data):
+    """Text where mmengine's Runner looks for a config, in a run's checkpoint and in a published file."""
+    text = f'open({str(tmp_path / "PWNED")!r}, "w")\n'
+    start(narrow('gcm_liteisp_demo', demo_data), tmp_path / 'run')
+    checkpoint = torch.load(tmp_path / 'run' / 'epoch_1.pth', weights_only=True)
+    checkpoint['meta']['config'] = text
+    torch.save(checkpoint, tmp_path / 'evil.pth')
+    config = narrow('gcm_liteisp_demo', demo_data)
+    config.train_cfg.max_epochs = 2
+    assert start(config, tmp_path / 'resumed', tmp_path / 'evil.pth').epoch == 2
+    state = {name.removeprefix(BACKBONE): value for name, value in checkpoint['state_dict'].items()}
+    extra = {'config': json.dumps(text), 'epoch': '0', 'iter': '0', 'message_hub': '{}'}
+    save_file(state, tmp_path / 'evil.safetensors', extra)
+    config = narrow('gcm_liteisp_demo', demo_data)
+    config.update(resume=True, load_from=str(tmp_path / 'evil.safetensors'))
+    with pytest.raises((ValueError, KeyError)):
+        start(config, tmp_path / 'published')
+    assert untouched(tmp_path)

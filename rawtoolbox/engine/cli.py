@@ -6,7 +6,7 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +33,22 @@ def run_cli(main: Callable[[], int | None]) -> None:
     sys.exit(status or 0)
 
 
+def import_modules(names: Iterable[str]) -> None:
+    """Imports a user's own modules, from the working folder too."""
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    for name in names:
+        importlib.import_module(name)
+
+
 class ImportAction(argparse.Action):
     """Imports a module as soon as it is named, so that what it registers is known by its name."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: Any = None
     ) -> None:
-        if str(Path.cwd()) not in sys.path:
-            sys.path.append(str(Path.cwd()))
         try:
-            importlib.import_module(values)
+            import_modules([values])
         except ImportError as error:
             parser.error(f'--import {values}: {error}. Name a module that is installed or in this folder.')
         setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or []), values])

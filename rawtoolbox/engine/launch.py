@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from rawtoolbox.files.atomic import check_writable
+from rawtoolbox.weights.carried import load_aligner
 from rawtoolbox.weights.checkpoint import latest_checkpoint, load_local
 
 
@@ -140,6 +141,7 @@ def set_test(config: Config, checkpoint: str, aligner_checkpoint: str | None) ->
     config.load_from = checkpoint
     config.resume = False
     if aligner_checkpoint:
+        load_aligner(aligner_checkpoint)  # likewise
         config.model.aligner_checkpoint = aligner_checkpoint
     for evaluator in _listed(config.test_evaluator):
         if evaluator.get('out_dir', '') is None:

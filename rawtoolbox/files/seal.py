@@ -11,6 +11,8 @@ import re
 from pathlib import Path
 
 EMPTY = '0' * 64
+# The key by which a tensor of an ONNX file names another file, as protobuf writes it: behind its length.
+ELSEWHERE = re.compile(rb'(\x08|\x88\x80*\x00)location')
 
 
 def blank(kind: str) -> str:
@@ -38,9 +40,14 @@ def check_seal(path: str | Path, kind: str) -> None:
     """Checks that a file is as it was when it was sealed.
 
     Raises:
-        ValueError: It is not, or it was never sealed.
+        ValueError: It is not, it was never sealed, or some of its tensors are in other files, of which its hash knows
+            nothing.
     """
     content = Path(path).read_bytes()
+    if ELSEWHERE.search(content):
+        raise ValueError(
+            f'{path} is refused: its tensors are in other files. Export it anew by tools/export.py.'
+        )
     marks = re.findall(rb'seal-%s:[0-9a-f]{64}' % kind.encode(), content)
     if len(marks) != 1:
         raise ValueError(

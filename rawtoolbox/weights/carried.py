@@ -96,7 +96,8 @@ def _under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _built(config: dict[str, Any], part: str, where: str | Path) -> nn.Module:
     try:
-        return PARTS[part].build(config)
+        network: nn.Module = PARTS[part].build(config)
+        return network
     except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError, AttributeError) as error:
         reason = str(error).partition('\n')[0]
         raise ValueError(f'{where}: its {part} {config["type"]} cannot be built: {reason}') from error

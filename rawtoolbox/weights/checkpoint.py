@@ -35,6 +35,7 @@ DAMAGE = (
     ArithmeticError,
 )
 ALIGNER = 'aligner.'
+DEEPEST = 32  # slashes in the place of a tensor in a checkpoint, among nested dicts and lists
 
 
 @CheckpointLoader.register_scheme(prefixes='', force=True)
@@ -96,6 +97,8 @@ def _check_content(checkpoint: dict[str, Any], path: Path) -> None:
         raise ValueError(f'{path} is no checkpoint: expected a dict as meta, found a {type(meta).__name__}.')
     for name in ('state_dict', 'ema_state_dict'):
         check_tensors(checkpoint.get(name) or {}, path, name)
+    everything = {key: value for key, value in checkpoint.items() if key != 'meta'}
+    check_tensors(dict(_tensors('', everything)), path, 'content')
     if TENSORS_HASH in meta and tensors_hash(checkpoint) != meta[TENSORS_HASH]:
         raise ValueError(
             f'{path} is damaged: its tensors do not have the hash that it carries. Copy it anew.'
@@ -117,7 +120,8 @@ def check_tensors(state: Any, path: Path, what: str) -> None:
         ValueError: It is refused.
     """
     if not isinstance(state, Mapping) or not all(
-        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()
+        isinstance(name, str) and name.isprintable() and isinstance(value, torch.Tensor)
+        for name, value in state.items()
     ):
         raise ValueError(f'{path} is no checkpoint: expected named tensors as {what}.')
     for value in state.values():
@@ -320,6 +324,10 @@ def tensors_hash(checkpoint: Mapping[str, Any]) -> str:
 
 
 def _tensors(place: str, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    if place.count('/') > DEEPEST:
+        raise ValueError(
+            'It is no checkpoint of this toolbox: expected tensors, found lists in lists without end.'
+        )
     if isinstance(value, torch.Tensor):
         yield place, value
     elif isinstance(value, Mapping):

@@ -131,7 +131,7 @@ def _own_weights(value: Any, part: str, default: Any, where: str) -> Any:
 
 def _hints(cls: type) -> dict[str, Any]:
     try:
-        return typing.get_type_hints(cls.__init__)
+        return typing.get_type_hints(inspect.getattr_static(cls, '__init__'))
     except NameError:  # a plugin that imports its types for checking only
         return {}
 

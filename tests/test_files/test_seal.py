@@ -35,3 +35,12 @@ def test_room_for_one_hash_is_needed(tmp_path):
     (tmp_path / 'none').write_bytes(b'nothing')
     with pytest.raises(ValueError, match='found 0'):
         seal(tmp_path / 'none', 'onnx')
+
+
+@pytest.mark.parametrize('key', [b'\x0a\x08location\x12\x05x.bin', b'\x0a\x88\x80\x00location\x12\x05x.bin'])
+def test_tensors_in_other_files_are_refused(tmp_path, key):
+    """As protobuf writes the place of an ONNX tensor's values, and as it may be written to hide it."""
+    (tmp_path / 'file.onnx').write_bytes(key + blank('onnx').encode())
+    seal(tmp_path / 'file.onnx', 'onnx')
+    with pytest.raises(ValueError, match='its tensors are in other files'):
+        check_seal(tmp_path / 'file.onnx', 'onnx')

@@ -25,6 +25,7 @@ from rawtoolbox.benchmarks.speed.report import Report
 from rawtoolbox.deployment.backends import decibels
 from rawtoolbox.deployment.int8 import export_int8
 from rawtoolbox.deployment.openvino_network import OpenVinoNetwork
+from rawtoolbox.engine.cli import add_import
 from rawtoolbox.inference.inferencer import Inferencer
 from rawtoolbox.inference.tiles.statistics import has_global_layers, local_version
 from rawtoolbox.inference.trained import TrainedNetwork
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--width', type=int, default=3968, help='likewise (3968)')
     parser.add_argument('--network', default='LiteISPNet', help='name of a backbone, untrained (LiteISPNet)')
     parser.add_argument('--checkpoint', help='a trained network in its place')
+    add_import(parser)
     parser.add_argument('--forms', nargs='+', choices=FORMS, metavar='FORM', default=FORMS, help='of all')
     parser.add_argument('--tile', type=int, help='side of a tile (default: as the Inferencer chooses)')
     parser.add_argument(
@@ -49,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(args: argparse.Namespace) -> Report:
+    name = open_network(args).name
     rows, first, plain = [], None, None
     with tempfile.TemporaryDirectory() as folder:
         args.exported = args.exported or folder
@@ -67,7 +70,7 @@ def measure(args: argparse.Namespace) -> Report:
             )
     return Report(
         'fullres',
-        f'{open_network(args).name}, {args.width}x{args.height} pixels, tile by tile',
+        f'{name}, {args.width}x{args.height} pixels, tile by tile',
         COLUMNS,
         rows,
         machine(args.device),

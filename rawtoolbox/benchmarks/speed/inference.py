@@ -35,6 +35,7 @@ from rawtoolbox.deployment.int8 import export_int8
 from rawtoolbox.deployment.onnx_network import OnnxNetwork, export_onnx
 from rawtoolbox.deployment.openvino_network import OpenVinoNetwork
 from rawtoolbox.deployment.optimize import optimize_for_inference
+from rawtoolbox.engine.cli import add_import, import_modules
 from rawtoolbox.inference.trained import TrainedNetwork, load_trained
 from rawtoolbox.registry import BACKBONES
 
@@ -63,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--network', default='LiteISPNet', help='name of a backbone, untrained (default: LiteISPNet)'
     )
     parser.add_argument('--checkpoint', help='a trained network in its place')
+    add_import(parser)
     parser.add_argument(
         '--forms', nargs='+', choices=FORMS, metavar='FORM', help=f'of {", ".join(FORMS)} (what is installed)'
     )
@@ -137,6 +139,7 @@ def notes(ceilings: dict[str, float], copied: float, samples: int) -> list[str]:
 
 def open_network(args: argparse.Namespace) -> TrainedNetwork:
     """The checkpoint's network, or an untrained one by name."""
+    import_modules(args.imports or ())  # a fresh process has not
     if args.checkpoint:
         return load_trained(args.checkpoint)
     network = BACKBONES.build({'type': args.network}).eval()
