@@ -68,7 +68,7 @@ def restore_hub(hub: dict[str, Any], work_dir: Path) -> None:
     """
     try:
         hub['log_scalars'] = restore_history(hub['log_scalars'])
-        info = hub['runtime_info']
+        info, hub['resumed_keys'] = hub['runtime_info'], dict(hub.get('resumed_keys', {}))
         for key in [key for key in info if key == 'last_ckpt' or key.startswith('best_ckpt')]:
             name = Path(info[key]).name
             if not name.endswith('.pth'):

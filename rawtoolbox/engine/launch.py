@@ -56,7 +56,7 @@ def set_resume(config: Config, resume: str | None, or_start: bool = False) -> No
         raise FileNotFoundError(f'No checkpoint {checkpoint} to resume from.')
     loaded = load_local(str(checkpoint), 'cpu')
     come = [loaded['meta'].get(key) for key in ('epoch', 'iter')]
-    if not {'optimizer', 'message_hub'} <= loaded.keys() or not all(type(count) is int for count in come):
+    if not {'optimizer', 'message_hub'} <= loaded.keys() or not all(type(n) is int and n >= 0 for n in come):
         raise ValueError(
             f'{checkpoint} holds weights alone, which no run can be resumed from: start from them by '
             '--cfg-options load_from=FILE.'

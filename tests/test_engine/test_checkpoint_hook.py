@@ -46,7 +46,10 @@ def test_what_names_other_files_is_refused(tmp_path, info):
         restore_hub(hub(**info), tmp_path)
 
 
-@pytest.mark.parametrize('odd', [{}, {'log_scalars': 5}, {'log_scalars': {'loss': 1}}, {'log_scalars': {}}])
+@pytest.mark.parametrize(
+    'odd',
+    [{}, {'log_scalars': 5}, {'log_scalars': {'loss': 1}}, {'log_scalars': {}}, {**hub(), 'resumed_keys': 5}],
+)
 def test_odd_hubs_are_refused(tmp_path, odd):
     with pytest.raises(ValueError, match='The checkpoint is damaged'):
         restore_hub(odd, tmp_path)
