@@ -21,9 +21,9 @@ from rawtoolbox.ops.directional import demosaic_directional
 from rawtoolbox.registry import BACKBONES, MODELS
 
 PREDICTS = 'camera_linear'
-# Half of a frame without noise is a directional demosaicking, a quarter at this variance of shot noise at white: what
-# measured best on photographs held out of training.
-SHARE, HALF_AT = 0.5, 3e-4
+# Share of directional demosaicking in a frame without noise, and the variance of shot noise at white that
+# halves it: what measured best on photographs held out of training.
+SHARE, HALF_AT = 0.3, 3e-4
 
 
 @MODELS.register_module()
