@@ -22,7 +22,7 @@ from rawtoolbox.registry import BACKBONES, MODELS
 
 PREDICTS = 'camera_linear'
 # Share of directional demosaicking in a frame without noise, and the variance of shot noise at white that
-# halves it: what measured best on photographs held out of training.
+# halves it: chosen on photographs held out of training, where shares from 0.25 to 0.5 differ by 0.01 dB without noise.
 SHARE, HALF_AT = 0.3, 3e-4
 
 
