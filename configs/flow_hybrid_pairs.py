@@ -1,7 +1,8 @@
 """HybridFlow on pairs of a camera's raw as it is and a photo: no colour mapper, every strength of colour.
 
-From the bundled photographs and dead leaves; with `photographs = FOLDER` from that folder's too, as the weights that
-come with this project were (67 photographs under free licences, 1600 pixels wide). About 35 minutes on one core. Then
+From the bundled photographs and dead leaves; `--cfg-options train_dataloader.dataset.folder=FOLDER` adds a folder of
+photographs, as for the weights that come with this project (`HybridFlow('simulated')`). Those were trained shorter, in
+three runs: see the .json beside them. About 0.3 s an iteration on one core. Then
 `tools/publish.py configs/flow_hybrid_pairs.py CHECKPOINT hybrid.safetensors --half` writes the weights.
 """
 
@@ -24,7 +25,7 @@ _iterations = 5800
 
 model = dict(
     type=RecurrentFlowLearner,
-    flow_estimator=dict(type=HybridFlow, weights=None),
+    flow_estimator=dict(type=HybridFlow, weights=None, iterations=(1, 2)),
     loss=dict(type=FlowSequenceLoss),
 )
 train_dataloader.dataset.update(

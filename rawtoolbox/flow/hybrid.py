@@ -61,7 +61,8 @@ class HybridFlow(nn.Module):
     Args:
         weights: ``'simulated'``: those that come with this project, trained by ``configs/flow_hybrid_pairs.py``. Or
             the path of a safetensors file, or None for an untrained network.
-        iterations: How often the flow is updated at 1/8 and at 1/4 of the size.
+        iterations: How often the flow is updated at 1/8 and at 1/4 of the size. Trained with ``(1, 2)``, which lowers
+            the error by 1 or 2% and takes 30% longer.
 
     Raises:
         FileNotFoundError: There is no such file of weights.
@@ -69,7 +70,7 @@ class HybridFlow(nn.Module):
     """
 
     def __init__(
-        self, weights: str | Path | None = 'simulated', iterations: tuple[int, int] = (1, 2)
+        self, weights: str | Path | None = 'simulated', iterations: tuple[int, int] = (1, 1)
     ) -> None:
         super().__init__()
         self.iterations = iterations

@@ -1,10 +1,14 @@
+import hashlib
+import json
+
 import cv2
 import numpy as np
 import pytest
 import torch
 
+from rawtoolbox.datasets import FlowPairDataset
 from rawtoolbox.flow import DISFlow, HybridFlow
-from rawtoolbox.flow.hybrid import GROUPS, convex_upsample, local_contrast, lucas_kanade, sample
+from rawtoolbox.flow.hybrid import GROUPS, SIMULATED, convex_upsample, local_contrast, lucas_kanade, sample
 
 
 def texture(size=96, blur=2.0, channels=3, seed=0):
@@ -83,3 +87,25 @@ def test_sampling_at_whole_pixels_is_exact():
     image = torch.rand(1, 2, 6, 9)
     moved = shifted(image, 2.0, -1.0)
     torch.testing.assert_close(moved[..., 1:, :-2], image[..., :-1, 2:])
+
+
+@torch.no_grad()
+def test_own_weights_miss_less_than_dis_on_unseen_photographs_and_know_where():
+    network, dis, pairs = HybridFlow().eval(), DISFlow(), FlowPairDataset('test', length=12, size=160)
+    errors, expected = [], []
+    for index in range(len(pairs)):
+        pair = pairs[index]
+        images = [pair['inputs'][side][None].float() / 255 for side in ('first', 'second')]
+        truth, valid = pair['data_samples']['flow'], pair['data_samples']['valid'][0].bool()
+        flow, scale = network.with_scale(*images)
+        errors.append([(f[0] - truth).norm(dim=0)[valid].mean().item() for f in (flow, dis(*images))])
+        expected.append(scale[0, 0][valid].mean().item())
+    own, start = np.array(errors).T
+    assert own.mean() < start.mean()
+    assert np.corrcoef(np.log(own), np.log(expected))[0, 1] > 0.6
+
+
+def test_own_weights_are_those_whose_origin_is_told():
+    record = json.loads(SIMULATED.with_suffix('.json').read_text())
+    assert record['sha256'] == hashlib.sha256(SIMULATED.read_bytes()).hexdigest()
+    assert record.keys() >= {'config', 'seed', 'iterations', 'note'}
