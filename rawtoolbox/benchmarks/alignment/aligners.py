@@ -29,7 +29,6 @@ ESTIMATORS: dict[str, Callable[[], nn.Module]] = {
     'pwcnet-simulated': lambda: PWCNet('simulated'),
     'pwcnet-refined': lambda: RefinedFlow(PWCNet('simulated')),
     'hybrid': HybridFlow,
-    'hybrid-refined': lambda: RefinedFlow(HybridFlow()),
     'raft-small': RAFT,
     'raft-large': lambda: RAFT('large'),
 }
