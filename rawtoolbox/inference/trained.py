@@ -15,7 +15,7 @@ from rawtoolbox.engine.config import load_config, plain_config
 from rawtoolbox.raw.camera import Camera
 from rawtoolbox.registry import BACKBONES
 from rawtoolbox.weights.carried import build_carried
-from rawtoolbox.weights.checkpoint import BACKBONE, check_fits, check_weights, load_local
+from rawtoolbox.weights.checkpoint import BACKBONE, check_fits, check_weights, load_local, weights_under
 
 ZRR_BLACK, ZRR_WHITE, ZRR_PATCH = 63.0, 1020.0, 448  # the preprocessor's defaults
 
@@ -58,9 +58,7 @@ def load_trained(checkpoint: str | Path, config: str | Path | None = None) -> Tr
         ValueError: The checkpoint is damaged, is for another network, or does not say which network it is for.
     """
     loaded = load_local(str(checkpoint), 'cpu')
-    state = loaded.get('ema_state_dict') or loaded['state_dict']
-    state = {name.removeprefix('module.'): tensor for name, tensor in state.items()}
-    weights = {name[len(BACKBONE) :]: tensor for name, tensor in state.items() if name.startswith(BACKBONE)}
+    weights = weights_under(BACKBONE, loaded)
     check_weights(weights, str(checkpoint))
     backbone, preprocessor = _configuration(loaded['meta'], checkpoint, config)
     if config is None:  # the file's own word

@@ -201,23 +201,47 @@ def publish(
         ValueError: The checkpoint has no such network, or weights of it are NaN or infinite.
     """
     loaded = load_local(str(checkpoint), 'cpu')
-    state = loaded.get('ema_state_dict') or loaded['state_dict']
-    state = {name.removeprefix('module.'): tensor for name, tensor in state.items()}
-    prefix = f'{part}.'
     tensors = {
-        name.removeprefix(prefix): (t.to(dtype) if dtype and t.is_floating_point() else t).contiguous()
-        for name, t in state.items()
-        if name.startswith(prefix)
+        name: (t.to(dtype) if dtype and t.is_floating_point() else t).contiguous()
+        for name, t in weights_under(f'{part}.', loaded).items()
     }
     if not tensors:
         raise ValueError(
-            f'{checkpoint} has no weights named {prefix}*: it is the checkpoint of another model.'
+            f'{checkpoint} has no weights named {part}.*: it is the checkpoint of another model.'
         )
     check_weights(tensors, str(checkpoint))
     metadata = {key: json.dumps(value) for key, value in {'config': config, **extra}.items()}
     with atomic_path(out) as temporary:
         save_file(tensors, temporary, metadata)
+        _sort_metadata(temporary)
     return sha256(out)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Puts the metadata of a safetensors file in order: its library writes them in another one each time."""
+    with path.open('r+b') as file:
+        size = int.from_bytes(file.read(8), 'little')
+        head = json.loads(file.read(size))
+        head['__metadata__'] = dict(sorted(head['__metadata__'].items()))
+        content = json.dumps(head, separators=(',', ':'), ensure_ascii=False).encode()
+        if len(content) > size:
+            raise ValueError(f'{path}: its head could not be put in order.')
+        file.seek(8)
+        file.write(content.ljust(size))
+
+
+def weights_under(prefix: str, checkpoint: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """Weights of one part of a model, by their names in the part.
+
+    Where weights were averaged (mmengine's ``EMAHook``), ``state_dict`` holds the averages: the hook exchanges them
+    with the weights that are trained, which it stores as ``ema_state_dict`` in order to go on with them.
+
+    Args:
+        prefix: Of the part's names, such as ``'backbone.'``.
+        checkpoint: What :func:`load_local` gave.
+    """
+    state = {name.removeprefix('module.'): tensor for name, tensor in checkpoint['state_dict'].items()}
+    return {name[len(prefix) :]: tensor for name, tensor in state.items() if name.startswith(prefix)}
 
 
 def check_weights(tensors: Mapping[str, torch.Tensor], what: str) -> None:

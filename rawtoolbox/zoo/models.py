@@ -20,7 +20,7 @@ from rawtoolbox.engine.config import load_config, plain_config
 from rawtoolbox.files.share import shared_folder
 from rawtoolbox.models.developer_weights import load_developer
 from rawtoolbox.registry import BACKBONES, suggest
-from rawtoolbox.weights.checkpoint import BACKBONE, check_fits, load_local
+from rawtoolbox.weights.checkpoint import BACKBONE, check_fits, load_local, weights_under
 from rawtoolbox.weights.official import OFFICIAL, Official, load_weights_file
 from rawtoolbox.weights.official_names import OFFICIAL_BACKBONES
 
@@ -247,9 +247,7 @@ def _is_training_run(path: str | Path) -> bool:
 
 def _load_training_run(network: nn.Module, path: str | Path) -> None:
     loaded = load_local(str(path), 'cpu')
-    state = loaded.get('ema_state_dict') or loaded['state_dict']
-    state = {name.removeprefix('module.'): tensor for name, tensor in state.items()}
-    weights = {name[len(BACKBONE) :]: tensor for name, tensor in state.items() if name.startswith(BACKBONE)}
+    weights = weights_under(BACKBONE, loaded)
     check_fits(weights, network, '', f'The weights in {path}')
     network.load_state_dict(weights)
 

@@ -1,8 +1,10 @@
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from mmengine.hooks import EMAHook
 from mmengine.logging import HistoryBuffer
 from torch import nn
 
@@ -88,12 +90,36 @@ def test_publishing_keeps_the_backbone_alone_with_its_config(tmp_path):
     assert load_local(tmp_path / 'out.safetensors')['state_dict'].keys() == {'backbone.conv.weight'}
 
 
-def test_averaged_weights_are_published_where_there_are_some(tmp_path):
-    state = {'backbone.w': torch.zeros(1)}
-    averaged = {'module.backbone.w': torch.ones(1), 'steps': torch.tensor(3)}
-    torch.save({'state_dict': state, 'ema_state_dict': averaged}, tmp_path / 'epoch.pth')
+def test_averaged_weights_are_taken_where_there_are_some(tmp_path):
+    """As mmengine's hook leaves them: it exchanges the two, so that ``state_dict`` holds the averages."""
+    model = nn.Module()
+    model.backbone = nn.Linear(1, 1)
+    runner = SimpleNamespace(model=model, _resume=False, iter=0, epoch=0)
+    hook = EMAHook(momentum=0.5)
+    hook.before_run(runner)
+    before = model.backbone.weight.item()
+    for _ in range(2):  # the first step of the average takes the weights as they are
+        with torch.no_grad():
+            model.backbone.weight += 1
+        hook.after_train_iter(runner, 0)
+    checkpoint = {'state_dict': dict(model.state_dict()), 'meta': {}}
+    hook.before_save_checkpoint(runner, checkpoint)
+    torch.save(checkpoint, tmp_path / 'epoch.pth')
     publish(tmp_path / 'epoch.pth', tmp_path / 'out.safetensors', {}, {})
-    assert load_published(tmp_path / 'out.safetensors')[0]['w'].item() == 1
+    published = load_published(tmp_path / 'out.safetensors')[0]['weight'].item()
+    assert published == pytest.approx(before + 1.5)
+    assert model.backbone.weight.item() == pytest.approx(before + 2)
+
+
+def test_publishing_twice_gives_the_same_bytes(tmp_path):
+    torch.save(
+        {'state_dict': {'backbone.w': torch.ones(3), 'backbone.b': torch.zeros(1)}}, tmp_path / 'a.pth'
+    )
+    extra = {f'key{number}': 'wörd' for number in range(12)}
+    digests = {publish(tmp_path / 'a.pth', tmp_path / f'{n}.safetensors', {}, extra) for n in range(6)}
+    assert len(digests) == 1
+    tensors, meta = load_published(tmp_path / '0.safetensors')
+    assert tensors['w'].tolist() == [1, 1, 1] and meta['key3'] == 'wörd'
 
 
 def test_another_part_is_published_in_half_precision(tmp_path):
