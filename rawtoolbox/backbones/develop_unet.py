@@ -32,22 +32,24 @@ class DevelopUNet(nn.Module):
     """Packed samples in, an image of twice the height and width out; purely convolutional.
 
     Args:
-        in_channels: 4 packed planes, and what the network is told besides.
+        told: Whether the input has eight planes behind the four packed ones, on saturation, noise and white balance.
         widths: Channels at 1/2, 1/4 and 1/8 of the sensor's size.
         blocks: Residual blocks on the way down (two), at the bottom, and on the way up (two).
     """
 
-    raw_input = RawInput(multiple=4, scale=2)
+    raw_input = RawInput(layout='packed_told', multiple=4, scale=2)
 
     def __init__(
         self,
-        in_channels: int = 12,
+        told: bool = True,
         widths: Sequence[int] = (32, 48, 64),
         blocks: Sequence[int] = (1, 1, 2, 1, 2),
     ) -> None:
         super().__init__()
         fine, middle, coarse = widths
-        self.head = nn.Conv2d(in_channels, fine, 3, padding=1)
+        if not told:
+            self.raw_input = RawInput(multiple=4, scale=2)
+        self.head = nn.Conv2d(self.raw_input.channels, fine, 3, padding=1)
         self.down1 = stage(fine, blocks[0])
         self.shrink1 = nn.Conv2d(fine, middle, 2, stride=2)
         self.down2 = stage(middle, blocks[1])
@@ -62,10 +64,12 @@ class DevelopUNet(nn.Module):
         nn.init.zeros_(self.tail.bias)
 
     def forward(self, raw: Tensor, coord: Tensor | None = None) -> Tensor:
-        """(N, in_channels, h, w) to (N, 3, 2h, 2w); coordinates are not used.
+        """Maps (N, 12, h, w), or (N, 4, h, w) if not told, to (N, 3, 2h, 2w); coordinates are not used.
 
-        h and w must be multiples of 4.
+        Raises:
+            ValueError: ``raw`` has another shape, or h or w is no multiple of 4.
         """
+        self.raw_input.check(raw)
         fine = self.down1(self.head(raw))
         middle = self.down2(self.shrink1(fine))
         coarse = self.bottom(self.shrink2(middle))

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from rawtoolbox.ops.checks import check_shape
 
-LAYOUTS = ('packed', 'plane_resized', 'rgb')
+CHANNELS = {'packed': 4, 'packed_told': 12, 'plane_resized': 3, 'rgb': 3}
+LAYOUTS = tuple(CHANNELS)
 ZRR_ORDER = ('B', 'Gr', 'R', 'Gb')
 
 
@@ -18,9 +19,10 @@ class RawInput:
     """The input convention of a network.
 
     Attributes:
-        layout: ``'packed'``: four half-size planes; ``'plane_resized'``: each Bayer plane enlarged to full
-            size without regard to its phase, 3 channels, 8 bit (AWNet's demosaicked branch); ``'rgb'``: an
-            sRGB image.
+        layout: ``'packed'``: four half-size planes; ``'packed_told'``: these, encoded and white-balanced, and eight
+            that tell of saturation, noise and white balance (``RawDeveloper`` makes them); ``'plane_resized'``: each
+            Bayer plane enlarged to full size without regard to its phase, 3 channels, 8 bit (AWNet's demosaicked
+            branch); ``'rgb'``: an sRGB image.
         order: Order of the packed planes.
         subtract_black: Whether the black level is subtracted; if not, values are divided by the white level.
         clip: Whether values are clipped to [0, 1]; otherwise below zero only.
@@ -28,7 +30,7 @@ class RawInput:
         scale: Output pixels per input pixel; below 1 for the coarse levels of PyNET.
     """
 
-    layout: Literal['packed', 'plane_resized', 'rgb'] = 'packed'
+    layout: Literal['packed', 'packed_told', 'plane_resized', 'rgb'] = 'packed'
     order: tuple[str, ...] = ZRR_ORDER
     subtract_black: bool = True
     clip: bool = False
@@ -65,8 +67,8 @@ class RawInput:
 
     @property
     def channels(self) -> int:
-        """Channels of the input: 4 packed planes, or 3."""
-        return 4 if self.layout == 'packed' else 3
+        """Channels of the input."""
+        return CHANNELS[self.layout]
 
     def check(self, raw: Tensor, smallest: int = 1) -> None:
         """Checks that a tensor is an input of this convention; networks call it first in ``forward``.

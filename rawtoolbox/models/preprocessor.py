@@ -184,6 +184,11 @@ class RawPreprocessor(BaseDataPreprocessor):
             raw, coord = pack_mosaic(plane, order=form.order), pack_coord(maps)
         elif form.layout == 'plane_resized':
             raw, coord = resize_planes(mosaic), maps
+        elif form.layout == 'packed_told':
+            raise ValueError(
+                'This backbone is told of noise and white balance, which pairs do not carry: train it by RawDeveloper, '
+                'or set told=False.'
+            )
         elif rgb is not None:
             raw, coord = rgb, maps
         else:

@@ -149,6 +149,11 @@ def test_srgb_network_cannot_be_fed_from_a_mosaic():
         RawPreprocessor(raw_input=RawInput(layout='rgb'))(batch())
 
 
+def test_network_that_is_told_of_noise_cannot_be_fed_from_pairs():
+    with pytest.raises(ValueError, match='train it by RawDeveloper'):
+        RawPreprocessor(raw_input=RawInput(layout='packed_told'))(batch())
+
+
 @pytest.mark.parametrize('cfa', ['GRBG', 'GBRG', 'BGGR'])
 def test_other_phases_become_rggb_with_target_truth_and_coordinates(cfa):
     """A mosaic of another phase gives what the same scene, cropped, gives in RGGB."""
